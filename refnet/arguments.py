@@ -1,0 +1,147 @@
+"""Checks of arguments: every refusal names the argument, what came and what was expected.
+
+Only shapes and plain numbers are looked at here; no padding is worked out and nothing is
+computed, so that `definition` and `ops` may both use it and still share no arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+Shape = tuple[int, ...]
+
+
+def check_count(value: Any, name: str, *, least: int = 1) -> int:
+    """`value` as an int of at least `least`.
+
+    >>> check_count(0, "stride")
+    Traceback (most recent call last):
+    ...
+    ValueError: stride: 0, expected a whole number of at least 1
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name}: {value!r}, expected a whole number of at least {least}")
+    return int(value)
+
+
+def check_pair(value: Any, name: str) -> tuple[int, int]:
+    """One positive number for both axes, or a (rows, columns) pair.
+
+    >>> check_pair(2, "stride"), check_pair((2, 1), "stride")
+    ((2, 2), (2, 1))
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != 2:
+            raise ValueError(f"{name}: {value!r}, expected one number or a (rows, columns) pair")
+        return check_count(value[0], name), check_count(value[1], name)
+    number = check_count(value, name)
+    return number, number
+
+
+def check_padding(padding: Any) -> None:
+    """Refuse anything but "same", "valid" or four counts (top, bottom, left, right)."""
+    if isinstance(padding, str) and padding in ("same", "valid"):
+        return
+    if not isinstance(padding, tuple) or len(padding) != 4:
+        raise ValueError(
+            f"padding: {padding!r}, expected 'same', 'valid' or (top, bottom, left, right)"
+        )
+    for count in padding:
+        check_count(count, "padding", least=0)
+
+
+def check_rank(shape: Shape, name: str, axes: str) -> None:
+    """The number of axes, named in `axes` as in "B, H, W, M"."""
+    if len(shape) != axes.count(",") + 1:
+        raise ValueError(f"{name}: {len(shape)} axes {shape}, expected ({axes})")
+
+
+def check_not_empty(shape: Shape, name: str) -> None:
+    """Every axis but the first (the batch, which may be empty) has at least one element."""
+    if 0 in shape[1:]:
+        raise ValueError(f"{name}: an axis of no elements {shape}")
+
+
+def check_vector(shape: Shape, name: str, length: int) -> None:
+    """A vector of `length` numbers, one for each channel."""
+    if shape != (length,):
+        raise ValueError(f"{name}: shape {shape}, expected ({length},): one number a channel")
+
+
+def check_conv(x: Shape, w: Shape, b: Shape | None, groups: Any) -> None:
+    """The shapes of a standard convolution in `groups` groups.
+
+    >>> check_conv((1, 8, 8, 4), (3, 3, 3, 16), None, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: w: 3 input channels, but x has 4 (x: (1, 8, 8, 4), w: (3, 3, 3, 16))
+    """
+    check_rank(x, "x", "B, H, W, M")
+    check_rank(w, "w", "D_K, D_K, M, N")
+    check_not_empty(x, "x")
+    check_kernel(w)
+    groups = check_count(groups, "groups")
+    if w[2] * groups != x[3]:
+        each = "" if groups == 1 else f" in each of {groups} groups"
+        raise ValueError(f"w: {w[2]} input channels{each}, but x has {x[3]} (x: {x}, w: {w})")
+    if w[3] % groups:
+        raise ValueError(f"groups: {groups} does not divide the {w[3]} output channels of w")
+    if b is not None:
+        check_vector(b, "b", w[3])
+
+
+def check_depthwise(x: Shape, w: Shape, b: Shape | None) -> None:
+    """The shapes of a depthwise convolution: one filter, or `multiplier` of them, a channel."""
+    check_rank(x, "x", "B, H, W, M")
+    check_rank(w, "w", "D_K, D_K, M, multiplier")
+    check_not_empty(x, "x")
+    check_kernel(w)
+    if w[2] != x[3]:
+        raise ValueError(f"w: filters for {w[2]} channels, but x has {x[3]} (x: {x}, w: {w})")
+    if b is not None:
+        check_vector(b, "b", w[2] * w[3])
+
+
+def check_pointwise(x: Shape, w: Shape, b: Shape | None) -> None:
+    """The shapes of a 1x1 convolution."""
+    check_conv(x, w, b, 1)
+    if w[:2] != (1, 1):
+        raise ValueError(f"w: a kernel of {w[0]} x {w[1]}, expected 1 x 1 (w: {w})")
+
+
+def check_kernel(w: Shape) -> None:
+    """A kernel without a tap, or without a channel, computes nothing."""
+    if 0 in w:
+        raise ValueError(f"w: an axis of no elements {w}")
+
+
+def check_dense(x: Shape, w: Shape, b: Shape | None) -> None:
+    """The shapes of a fully connected layer."""
+    check_rank(x, "x", "B, M")
+    check_rank(w, "w", "M, N")
+    check_kernel(w)
+    if w[0] != x[1]:
+        raise ValueError(f"w: {w[0]} inputs, but x has {x[1]} (x: {x}, w: {w})")
+    if b is not None:
+        check_vector(b, "b", w[1])
+
+
+def check_add(x: Shape, y: Shape) -> None:
+    """A residual connection joins two maps of one shape; nothing is broadcast."""
+    if x != y:
+        raise ValueError(f"y: shape {y}, but x has {x}: a residual sum needs equal shapes")
+
+
+def check_batch_norm(x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance: Shape) -> None:
+    """The four vectors of a batch normalisation, one number for each channel of x."""
+    named = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}
+    for name, shape in named.items():
+        check_vector(shape, name, x[-1])
+
+
+def check_activation(activation: str | None) -> None:
+    """The activations of MobileNet, or none."""
+    if activation not in (None, "relu", "relu6"):
+        raise ValueError(f"activation: {activation!r}, expected 'relu', 'relu6' or None")

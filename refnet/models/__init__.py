@@ -1,0 +1,26 @@
+"""The networks, as tables and a few lines each.
+
+>>> build("v1", alpha=0.5).name
+'mobilenet_v1_0.5_224'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from refnet.models.mobilenet_v1 import mobilenet_v1
+from refnet.models.mobilenet_v2 import mobilenet_v2
+from refnet.network import Network
+
+__all__ = ["MODELS", "build", "mobilenet_v1", "mobilenet_v2"]
+
+MODELS: dict[str, Callable[..., Network]] = {"v1": mobilenet_v1, "v2": mobilenet_v2}
+
+
+def build(model: str, **options: Any) -> Network:
+    """The network that `model` names ("v1" or "mobilenet_v1"), with that function's options."""
+    short = model.removeprefix("mobilenet_")
+    if short not in MODELS:
+        raise ValueError(f"model: {model!r}, expected one of {', '.join(MODELS)}")
+    return MODELS[short](**options)
