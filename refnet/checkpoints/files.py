@@ -1,0 +1,52 @@
+"""Files: their hashes, writing them whole or not at all, and where the cache is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+
+class ChecksumError(ValueError):
+    """A file whose bytes are not the ones that its hash promises."""
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, expected: str, size: int | None = None) -> None:
+    """Raise ChecksumError, in one line, unless the file is the expected one to the bit."""
+    if size is not None and path.stat().st_size != size:
+        raise ChecksumError(f"{path}: {path.stat().st_size:,} bytes, expected {size:,}")
+    found = sha256(path)
+    if found != expected:
+        raise ChecksumError(f"{path}: SHA-256 {found[:16]}..., expected {expected[:16]}...")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, then rename it: it is never seen half-written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's own mode would hide it from others
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def cache_dir() -> Path:
+    """Where fetched files are kept: $REFNET_CACHE, or the platform's own place for caches."""
+    if chosen := os.environ.get("REFNET_CACHE"):
+        return Path(chosen)
+    import platformdirs
+
+    return platformdirs.user_cache_path("refnet")
