@@ -67,9 +67,7 @@ def _folded_values(
 ) -> tuple[Array, Array]:
     """w' and b' in float64."""
     assert isinstance(norm.attrs, BatchNormAttrs)
-    gamma, beta, mean, variance = (
-        tensors[name].astype(np.float64) for name in norm.tensor_names()
-    )
+    gamma, beta, mean, variance = (tensors[name].astype(np.float64) for name in norm.tensor_names())
     scale = gamma / np.sqrt(variance + norm.attrs.epsilon)
     weight = tensors[f"{convolution.name}.weight"].astype(np.float64)
     if "bias" in convolution.params:

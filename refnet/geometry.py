@@ -96,18 +96,18 @@ def axes(
             ends.append((0, 0))
         else:
             ends.append((padding[2 * axis], padding[2 * axis + 1]))
-    both = tuple(
+    rows, columns = (
         Axis(size[axis], kernel[axis], strides[axis], dilations[axis], *ends[axis])
         for axis in (0, 1)
     )
-    for axis, word in zip(both, ("rows", "columns"), strict=True):
-        if axis.output < 1:
+    for found, word in ((rows, "rows"), (columns, "columns")):
+        if found.output < 1:
             raise ValueError(
-                f"kernel: spans {axis.reach} {word}, but the padded map has only "
-                f"{axis.before + axis.size + axis.after} "
+                f"kernel: spans {found.reach} {word}, but the padded map has only "
+                f"{found.before + found.size + found.after} "
                 f"(map {size[0]} x {size[1]}, padding {padding!r})"
             )
-    return both[0], both[1]
+    return rows, columns
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

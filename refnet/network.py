@@ -242,7 +242,7 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
         case "batch_norm", BatchNormAttrs():
             arguments.check_batch_norm(x, *params.values())
             return x
-        case ("relu" | "relu6"), None:
+        case (("relu" | "relu6"), None):
             return x
         case "softmax", None:
             arguments.check_rank(x, "x", "B, N")

@@ -1,0 +1,133 @@
+"""A Network as the table that its paper prints, read off the layers themselves.
+
+Nothing here knows what MobileNet is supposed to look like: a wrong layer gives a wrong row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from refnet.arguments import Shape, check_pair
+from refnet.network import Layer, Network
+
+Row = tuple[str, ...]
+
+
+def table(network: Network) -> str:
+    """The V2 paper's Table 2 for a network of bottleneck blocks, else the V1 paper's Table 1.
+
+    >>> from refnet.models import mobilenet_v1
+    >>> print("\\n".join(table(mobilenet_v1(shallow=True)).splitlines()[:4]))
+    mobilenet_v1_shallow_1.0_224
+    Type / Stride  Filter Shape        Input Size
+    Conv / s2      3 x 3 x 3 x 32      224 x 224 x 3
+    Conv dw / s1   3 x 3 x 32 dw       112 x 112 x 32
+    """
+    if any(layer.name.endswith(".project") for layer in network.layers):
+        return f"{network.name}\n" + align(block_rows(network))
+    return f"{network.name}\n" + align(layer_rows(network))
+
+
+def layer_rows(network: Network) -> list[Row]:
+    """Table 1 of the V1 paper: one row a layer, repeated pairs of rows told once.
+
+    Batch norms and activations go without saying, as in the paper.
+    """
+    shapes = network.shapes()
+    rows = [
+        _layer_row(layer, shapes[layer.inputs[0]])
+        for layer in network.layers
+        if layer.op not in ("batch_norm", "relu", "relu6")
+    ]
+    return [("Type / Stride", "Filter Shape", "Input Size"), *_told_once(rows)]
+
+
+def block_rows(network: Network) -> list[Row]:
+    """Table 2 of the V2 paper: input, operator, t, c, n, s, one row a run of equal blocks."""
+    shapes = network.shapes()
+    rows: list[Row] = []
+    for block, members in groupby(network.layers, key=lambda layer: layer.name.split(".")[0]):
+        layers = {layer.name.removeprefix(f"{block}."): layer for layer in members}
+        first = next(iter(layers.values()))
+        size = _map_size(shapes[first.inputs[0]])
+        if "project" in layers:
+            entry = shapes[first.inputs[0]][-1]
+            inner = shapes[layers["depthwise"].name][-1]
+            c = layers["project"].params["weight"][3]
+            t = f"{inner / entry:g}"
+            stride = _stride(layers["depthwise"])
+            previous = rows[-1] if rows else ()
+            if previous[1:4] == ("bottleneck", t, str(c)) and stride == "1":
+                rows[-1] = (*previous[:4], str(int(previous[4]) + 1), previous[5])
+            else:
+                rows.append((size, "bottleneck", t, str(c), "1", stride))
+        elif first.op in ("conv2d", "pointwise_conv2d", "dense"):
+            kernel = "" if first.op == "conv2d" else " 1x1"
+            c = first.params["weight"][-1]
+            rows.append((size, f"conv2d{kernel}", "-", str(c), "1", _stride(first)))
+        elif first.op == "global_average_pool":
+            x = shapes[first.inputs[0]]
+            rows.append((size, f"avgpool {x[1]}x{x[2]}", "-", "-", "1", "-"))
+    return [("Input", "Operator", "t", "c", "n", "s"), *rows]
+
+
+def align(rows: Sequence[Row]) -> str:
+    """Columns of equal width, two spaces between them."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _layer_row(layer: Layer, x: Shape) -> Row:
+    size = " x ".join(map(str, x[1:] if len(x) == 4 else (1, 1, *x[1:])))
+    weight = layer.params.get("weight", ())
+    filters = " x ".join(map(str, weight))
+    stride = f"s{_stride(layer)}"
+    match layer.op:
+        case "conv2d" | "pointwise_conv2d":
+            return f"Conv / {stride}", filters, size
+        case "depthwise_conv2d":
+            multiplier = "" if weight[3] == 1 else f" x {weight[3]}"
+            kernel = " x ".join(map(str, weight[:3]))
+            return f"Conv dw / {stride}", f"{kernel}{multiplier} dw", size
+        case "global_average_pool":
+            return f"Avg Pool / {stride}", f"Pool {x[1]} x {x[2]}", size
+        case "dense":
+            return f"FC / {stride}", filters, size
+        case "softmax":
+            return f"Softmax / {stride}", "Classifier", size
+    return f"{layer.op} / {stride}", filters or "-", size
+
+
+def _told_once(rows: Sequence[Row]) -> list[Row]:
+    """Runs of the same two rows become two rows with their number of repeats before them."""
+    told: list[Row] = []
+    at = 0
+    while at < len(rows):
+        pair, repeats = rows[at : at + 2], 1
+        while len(pair) == 2 and rows[at + 2 * repeats : at + 2 * repeats + 2] == pair:
+            repeats += 1
+        if repeats == 1:
+            told.append(rows[at])
+            at += 1
+            continue
+        mark = f"{repeats}x "
+        told.append((mark + pair[0][0], *pair[0][1:]))
+        told.append((" " * len(mark) + pair[1][0], *pair[1][1:]))
+        at += 2 * repeats
+    return told
+
+
+def _stride(layer: Layer) -> str:
+    strides = check_pair(getattr(layer.attrs, "stride", 1), "stride")
+    return str(strides[0]) if strides[0] == strides[1] else f"{strides[0]},{strides[1]}"
+
+
+def _map_size(x: Shape) -> str:
+    if len(x) == 2:
+        return f"1 x 1 x {x[1]}"
+    return f"{x[1]}^2 x {x[3]}" if x[1] == x[2] else f"{x[1]} x {x[2]} x {x[3]}"

@@ -6,8 +6,8 @@
 """
 
 from refnet.checkpoints.checkpoint import Checkpoint, Provenance
-from refnet.checkpoints.files import ChecksumError
 from refnet.checkpoints.manifest import names
 from refnet.checkpoints.store import load, read, save
+from refnet.errors import ChecksumError
 
 __all__ = ["Checkpoint", "ChecksumError", "Provenance", "load", "names", "read", "save"]

@@ -19,6 +19,7 @@ from typing import Any
 
 from refnet.checkpoints.files import cache_dir, check_sha256, write_whole
 from refnet.checkpoints.manifest import Entry
+from refnet.errors import one_line
 
 _TIMEOUT = 600  # seconds for one download
 
@@ -51,7 +52,7 @@ def fetch(entry: Entry) -> Path:
                 file = _CARRIERS[carrier["kind"]](carrier, Path(folder))
                 check_sha256(file, entry.upstream["sha256"], entry.upstream["bytes"])
             except (ValueError, OSError, subprocess.SubprocessError) as problem:
-                failures.append(f"{carrier['kind']}: {_one_line(problem)}")
+                failures.append(f"{carrier['kind']}: {one_line(problem)}")
                 continue
             write_whole(target, file.read_bytes())
             return target
@@ -120,7 +121,3 @@ def _member(carrier: Mapping[str, Any], folder: Path) -> Path:
             assert member is not None
             path.write_bytes(member.read())
     return path
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split()) or type(problem).__name__

@@ -7,9 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-
-class ChecksumError(ValueError):
-    """A file whose bytes are not the ones that its hash promises."""
+from refnet.errors import ChecksumError
 
 
 def sha256(path: Path) -> str:

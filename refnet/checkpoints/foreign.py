@@ -80,9 +80,7 @@ def assign(network: Network, layers: Sequence[ForeignLayer]) -> dict[str, Array]
     return tensors
 
 
-def _put(
-    tensors: dict[str, Array], layer: Layer, values: dict[str, Array], where: str
-) -> None:
+def _put(tensors: dict[str, Array], layer: Layer, values: dict[str, Array], where: str) -> None:
     if set(values) != set(layer.params):
         raise ValueError(f"{where}: holds {sorted(values)}, expected {sorted(layer.params)}")
     for parameter, shape in layer.params.items():

@@ -109,9 +109,7 @@ class _Tensor:
     def array(self) -> Array:
         """The numbers, copied; a view that leaves its storage is refused."""
         numbers = np.frombuffer(self.storage.data, self.storage.dtype)
-        last = self.offset + sum(
-            (n - 1) * s for n, s in zip(self.size, self.stride, strict=True)
-        )
+        last = self.offset + sum((n - 1) * s for n, s in zip(self.size, self.stride, strict=True))
         if min((self.offset, *self.stride), default=0) < 0 or last >= max(numbers.size, 1):
             raise ValueError(f"a tensor of shape {self.size} reaches outside its storage")
         if 0 in self.size:

@@ -39,6 +39,7 @@ def _layers(tflite: Any, model: Any) -> list[ForeignLayer]:
     for n in range(graph.OperatorsLength()):
         operator = graph.Operators(n)
         code = _code(model, operator)
+        layout: Layout
         if code == tflite.BuiltinOperator.CONV_2D:
             layout, options = "OHWI", tflite.Conv2DOptions()
         elif code == tflite.BuiltinOperator.DEPTHWISE_CONV_2D:

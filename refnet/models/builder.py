@@ -7,8 +7,8 @@ from refnet.geometry import Pair
 from refnet.network import (
     Attrs,
     BatchNormAttrs,
-    Conventions,
     ConvAttrs,
+    Conventions,
     DepthwiseAttrs,
     Layer,
     Network,
@@ -95,7 +95,7 @@ class Builder:
             self.add(name, op, attrs, {"weight": weight})
             vectors = ("gamma", "beta", "mean", "variance")
             norm = BatchNormAttrs(self.conventions.epsilon)
-            self.add(f"{name}.norm", "batch_norm", norm, {v: (channels,) for v in vectors})
+            self.add(f"{name}.norm", "batch_norm", norm, dict.fromkeys(vectors, (channels,)))
         else:
             self.add(name, op, attrs, {"weight": weight, "bias": (channels,)})
         if activation:

@@ -1,0 +1,47 @@
+"""The options that name an architecture, shared by the verbs that build one."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from refnet.models import build
+from refnet.network import CONVENTIONS, Network
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--alpha, --resolution and so on; what is not given is left to the model."""
+    parser.add_argument("--alpha", type=float, help="width multiplier (1.0)")
+    parser.add_argument("--resolution", type=int, help="side of the input image (224)")
+    parser.add_argument(
+        "--shallow", action="store_const", const=True, help="v1 without its five middle blocks"
+    )
+    parser.add_argument("--expansion", type=int, help="v2's expansion factor t (6)")
+    parser.add_argument("--divisor", type=int, help="v2's channels are a multiple of this (8)")
+
+
+def options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options that were given."""
+    known = ("alpha", "resolution", "shallow", "expansion", "divisor")
+    given = {name: getattr(arguments, name) for name in known}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def network(
+    model: str,
+    options: dict[str, Any],
+    *,
+    conventions: str = "tensorflow",
+    classes: int | None = None,
+    batch_norm: bool = True,
+) -> Network:
+    """The network; an option that the model does not have is refused by name."""
+    if conventions not in CONVENTIONS:
+        raise ValueError(f"conventions: {conventions!r}, expected {', '.join(CONVENTIONS)}")
+    return build(
+        model,
+        conventions=CONVENTIONS[conventions],
+        classes=classes,
+        batch_norm=batch_norm,
+        **options,
+    )

@@ -1,0 +1,58 @@
+"""The `refnet` command: one verb a job, one clear line for every mistake.
+
+Exit status: 0 when all went well, 2 when something was refused or skipped, 130 when
+interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from refnet.errors import one_line
+
+VERBS = {
+    "classify": "name what is in photos",
+    "show": "print a network as its paper's table",
+    "weights": "list, verify, fetch and convert checkpoints",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status and lets no traceback out for a user's mistake."""
+    # A verb's module is imported only when its name is typed: matplotlib alone takes 0.4 s.
+    given = list(sys.argv[1:] if argv is None else argv)
+    named = next((word for word in given if not word.startswith("-")), None)
+    arguments = _parser(named).parse_args(given)
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return status
+    except (ValueError, OSError) as problem:
+        if isinstance(problem, BrokenPipeError):  # the reader, `head` say, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"refnet: {one_line(problem)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("refnet: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser(named: str | None) -> argparse.ArgumentParser:
+    from refnet import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="refnet",
+        description="MobileNet V1 and V2 in pure NumPy: run, count, and judge others by.",
+    )
+    parser.add_argument("--version", action="version", version=f"refnet {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, summary in VERBS.items():
+        sub = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+        if verb == named:
+            import_module(f"refnet.apps.{verb}").add_arguments(sub)
+    return parser
