@@ -6,8 +6,9 @@ computed, so that `definition` and `ops` may both use it and still share no arit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 Shape = tuple[int, ...]
@@ -24,6 +25,19 @@ def check_count(value: Any, name: str, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name}: {value!r}, expected a whole number of at least {least}")
     return int(value)
+
+
+def check_positive(value: Any, name: str) -> float:
+    """A finite number above 0.
+
+    >>> check_positive(float("nan"), "alpha")
+    Traceback (most recent call last):
+    ...
+    ValueError: alpha: nan, expected a number above 0
+    """
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf:
+        return float(value)
+    raise ValueError(f"{name}: {value!r}, expected a number above 0")
 
 
 def check_pair(value: Any, name: str) -> tuple[int, int]:

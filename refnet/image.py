@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from refnet.errors import one_line
+
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
 # Pillow knows these, but they hold documents, drawings, films or tables of numbers. To open an
@@ -74,13 +76,15 @@ def read(path: str | os.PathLike[str]) -> Pixels:
             return np.array(image.convert("RGB"))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             limit = f"refused above {Image.MAX_IMAGE_PIXELS} pixels"
-            raise ValueError(f"{name}: {_line(error)} ({limit})") from None
+            raise ValueError(f"{name}: {one_line(error)} ({limit})") from None
         except _RangeError as error:
             raise ValueError(f"{name}: {error}") from None
+        except PermissionError:
+            raise ValueError(f"{name}: no permission to read it") from None
         except UnidentifiedImageError:  # its own message is the representation of a file object
             raise ValueError(f"{name}: not an image that Pillow can read") from None
         except Exception as error:  # a damaged file can raise anything in a decoder
-            reason = _line(error) or type(error).__name__
+            reason = one_line(error)
             raise ValueError(f"{name}: not an image that Pillow can read ({reason})") from None
 
 
@@ -129,7 +133,3 @@ def _eight_bits(image: Image.Image) -> Pixels:
     # 65535 = 255 * 257, so v * 255 / 65535 = v / 257; 257 is odd, so nothing lies halfway.
     grey = ((values.astype(np.int64) + 128) // 257).astype(np.uint8)
     return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -88,8 +88,7 @@ class Conventions:
             raise ValueError(f"padding: {self.padding!r}, expected 'same' or 'symmetric'")
         if self.activation not in ("relu", "relu6"):
             raise ValueError(f"activation: {self.activation!r}, expected 'relu' or 'relu6'")
-        if not self.epsilon > 0:
-            raise ValueError(f"epsilon: {self.epsilon!r}, expected a positive number")
+        arguments.check_positive(self.epsilon, "epsilon")
         arguments.check_count(self.classes, "classes")
 
     def pad(self, kernel: int) -> Padding:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from refnet.models.mobilenet_v1 import mobilenet_v1
@@ -23,4 +24,8 @@ def build(model: str, **options: Any) -> Network:
     short = model.removeprefix("mobilenet_")
     if short not in MODELS:
         raise ValueError(f"model: {model!r}, expected one of {', '.join(MODELS)}")
+    known = list(signature(MODELS[short]).parameters)
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{model} has no option {option!r}; it takes {', '.join(known)}")
     return MODELS[short](**options)

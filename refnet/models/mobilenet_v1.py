@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from refnet.arguments import check_positive
 from refnet.geometry import Pair
 from refnet.models.builder import Builder
 from refnet.network import TENSORFLOW, Conventions, Network
@@ -42,6 +43,7 @@ def mobilenet_v1(
     batch_norm: False gives the folded network, with one bias a channel instead.
     Raises ValueError where alpha leaves a layer without a channel.
     """
+    check_positive(alpha, "alpha")
     if classes is not None:
         conventions = replace(conventions, classes=classes)
     builder = Builder(resolution, conventions, batch_norm=batch_norm)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from refnet.arguments import check_count
+from refnet.arguments import check_count, check_positive
 from refnet.geometry import Pair
 from refnet.models.builder import Builder
 from refnet.network import TENSORFLOW, Conventions, Network
@@ -44,6 +44,7 @@ def mobilenet_v2(
     """
     if classes is not None:
         conventions = replace(conventions, classes=classes)
+    check_positive(alpha, "alpha")
     check_count(expansion, "expansion")
     check_count(divisor, "divisor")
     builder = Builder(resolution, conventions, batch_norm=batch_norm)
@@ -73,10 +74,7 @@ def rounded(channels: float, divisor: int) -> int:
     (32, 8)
 
     Source: the authors' implementation (tensorflow/models, slim, `_make_divisible`).
-    Raises ValueError for a width of nothing.
     """
-    if not channels > 0:
-        raise ValueError(f"alpha: leaves {channels:g} channels, expected more than 0")
     nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * channels else nearest
 
