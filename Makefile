@@ -1,0 +1,57 @@
+# refnet: `make demo` shows what it does, `make test` proves it. Each makes its own .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+JOBS   ?= auto
+
+.PHONY: help demo test test-all lint clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(VENV)/.demo ## name what is in a photo, with V1 and with V2 (writes demo.png)
+	@photo=$$($(BIN)/python -c 'from matplotlib import cbook; \
+	  print(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))') && \
+	$(BIN)/refnet classify "$$photo" --plot demo.png
+
+test: $(VENV)/.test lint ## all that must hold: lint, types, floors, doctests, tests
+	@$(BIN)/python -m pytest -n $(JOBS)
+
+test-all: $(VENV)/.test-all lint ## the slow and the heavy as well: PyTorch, downloads
+	@$(BIN)/python -m pytest -n $(JOBS) -m 'slow or not slow'
+
+lint: $(VENV)/.test ## style, types, floors
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-timings
+
+clean: ## remove what these commands made
+	rm -rf $(VENV) demo.png .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/.made: # one line for each reason why a .venv cannot be made
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; make PYTHON=... names another" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), expected 3.11 or later; make PYTHON=... names another" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing refnet into $(VENV) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing refnet and its tests' tools into $(VENV) ..."
+	@$(PIP) -e '.[test]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.test-all: $(VENV)/.test
+	@echo "Installing the heavy engines into $(VENV) ..."
+	@$(PIP) -e '.[test,backends]'
+	@touch $@
