@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterator
@@ -32,6 +33,24 @@ def crop(pixels: np.ndarray) -> np.ndarray:
     H, W, _ = pixels.shape
     top, left = int((H - H * 0.875) / 2), int((W - W * 0.875) / 2)
     return pixels[top : top + H - 2 * top, left : left + W - 2 * left]
+
+
+# By the library whose name the recipe bears
+
+# Made with torchvision 0.28.0's own Resize(256), CenterCrop(224), ToTensor and Normalize, on
+# Pillow 13.0.0: the SHA-256 of the float32 tensors, NHWC. (The longer side is cut to an integer:
+# 256 * 451 / 300 = 384.85 becomes 384. A port that rounds it sees another cat: .714 for .717.)
+TORCHVISION = {
+    "chelsea": "841a9030ad513b66ca13df0f1c1d8bd8523ceda49306665de39cd2efd88642a8",
+    "coffee": "49b5732ca464839eb5af87afa65e61cb6a53bf3d3aeac876cc1c38d15c4baa9f",
+}
+
+
+@pytest.mark.parametrize("photo", TORCHVISION)
+def test_torchvision_is_torchvisions_own_to_the_bit(photo: str) -> None:
+    data = pytest.importorskip("skimage.data", reason="its photos are the input")
+    x = preprocess(getattr(data, photo)(), "torchvision")
+    assert hashlib.sha256(x.tobytes()).hexdigest() == TORCHVISION[photo]
 
 
 # By hand

@@ -30,8 +30,7 @@ def find(words: Sequence[str]) -> list[Path]:
                 raise FileNotFoundError(f"{word}: no image in this folder")
             found += inside
         elif not os.path.lexists(word) and glob.has_magic(word):
-            matches = [Path(name) for name in sorted(glob.glob(word, recursive=True))]
-            matches = [path for path in matches if is_image_name(path) and path.is_file()]
+            matches = _matching(word)
             if not matches:
                 raise FileNotFoundError(f"{word}: no file matches")
             found += matches
@@ -47,6 +46,15 @@ def progress(paths: Sequence[Path]) -> Iterable[Path]:
     from tqdm import tqdm
 
     return tqdm(paths, unit="photo", disable=None, leave=False)
+
+
+def _matching(pattern: str) -> list[Path]:
+    """The images that a pattern matches, each once, however many links lead to it."""
+    found: dict[str, Path] = {}
+    for name in sorted(glob.glob(pattern, recursive=True), key=lambda name: (len(name), name)):
+        if is_image_name(name) and os.path.isfile(name):
+            found.setdefault(os.path.realpath(name), Path(name))
+    return sorted(found.values())
 
 
 def _walk(folder: Path) -> list[Path]:
