@@ -277,6 +277,6 @@ def test_a_terminal_without_unicode_gets_bars_it_can_show():
 
 
 def test_importing_refnet_needs_numpy_alone():
-    heavy = "scipy matplotlib PIL safetensors tqdm platformdirs torch".split()
+    heavy = ["scipy", "matplotlib", "PIL", "safetensors", "tqdm", "platformdirs", "torch"]
     code = f"import sys, refnet; print([m for m in {heavy} if m in sys.modules])"
     assert call("-c", code).stdout == "[]\n"
