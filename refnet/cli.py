@@ -17,6 +17,8 @@ from refnet.errors import one_line
 VERBS = {
     "classify": "name what is in photos",
     "show": "print a network as its paper's table",
+    "cost": "what a network or a layer costs, and what other tools make of it",
+    "compare": "networks side by side",
     "weights": "list, verify, fetch and convert checkpoints",
 }
 

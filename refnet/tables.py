@@ -30,13 +30,13 @@ def table(network: Network) -> str:
 
 
 def layer_rows(network: Network) -> list[Row]:
-    """Table 1 of the V1 paper: one row a layer, repeated pairs of rows told once.
+    """Table 1 of the V1 paper: one row a layer, repeated rows and pairs of rows told once.
 
     Batch norms and activations go without saying, as in the paper.
     """
     shapes = network.shapes()
     rows = [
-        _layer_row(layer, shapes[layer.inputs[0]])
+        _layer_row(layer, [shapes[name] for name in layer.inputs])
         for layer in network.layers
         if layer.op not in ("batch_norm", "relu", "relu6")
     ]
@@ -82,7 +82,8 @@ def align(rows: Sequence[Row]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _layer_row(layer: Layer, x: Shape) -> Row:
+def _layer_row(layer: Layer, inputs: Sequence[Shape]) -> Row:
+    x = inputs[0]
     size = " x ".join(map(str, x[1:] if len(x) == 4 else (1, 1, *x[1:])))
     weight = layer.params.get("weight", ())
     filters = " x ".join(map(str, weight))
@@ -96,6 +97,13 @@ def _layer_row(layer: Layer, x: Shape) -> Row:
             return f"Conv dw / {stride}", f"{kernel}{multiplier} dw", size
         case "global_average_pool":
             return f"Avg Pool / {stride}", f"Pool {x[1]} x {x[2]}", size
+        case "average_pool" | "max_pool":
+            kind = "Avg" if layer.op == "average_pool" else "Max"
+            window = " x ".join(map(str, check_pair(getattr(layer.attrs, "size", 1), "size")))
+            return f"{kind} Pool / {stride}", f"Pool {window}", size
+        case "concat":
+            channels = " + ".join(str(shape[3]) for shape in inputs)
+            return f"Concat / {stride}", "-", f"{x[1]} x {x[2]} x ({channels})"
         case "dense":
             return f"FC / {stride}", filters, size
         case "softmax":
@@ -104,22 +112,27 @@ def _layer_row(layer: Layer, x: Shape) -> Row:
 
 
 def _told_once(rows: Sequence[Row]) -> list[Row]:
-    """Runs of the same two rows become two rows with their number of repeats before them."""
+    """A row, or two rows, that repeat at once are told once, with the number of times before."""
     told: list[Row] = []
     at = 0
     while at < len(rows):
-        pair, repeats = rows[at : at + 2], 1
-        while len(pair) == 2 and rows[at + 2 * repeats : at + 2 * repeats + 2] == pair:
-            repeats += 1
-        if repeats == 1:
-            told.append(rows[at])
-            at += 1
-            continue
-        mark = f"{repeats}x "
-        told.append((mark + pair[0][0], *pair[0][1:]))
-        told.append((" " * len(mark) + pair[1][0], *pair[1][1:]))
-        at += 2 * repeats
+        length, repeats = _repeats(rows[at:])
+        mark = f"{repeats}x " if repeats > 1 else ""
+        for n, row in enumerate(rows[at : at + length]):
+            told.append(((mark if n == 0 else " " * len(mark)) + row[0], *row[1:]))
+        at += length * repeats
     return told
+
+
+def _repeats(rows: Sequence[Row]) -> tuple[int, int]:
+    """(length, repeats): how many rows at the start repeat, and how often they stand there."""
+    for length in (1, 2):
+        repeats = 1
+        while rows[length * repeats : length * (repeats + 1)] == rows[:length]:
+            repeats += 1
+        if repeats > 1:
+            return length, repeats
+    return 1, 1
 
 
 def _stride(layer: Layer) -> str:
@@ -131,3 +144,12 @@ def _map_size(x: Shape) -> str:
     if len(x) == 2:
         return f"1 x 1 x {x[1]}"
     return f"{x[1]}^2 x {x[3]}" if x[1] == x[2] else f"{x[1]} x {x[2]} x {x[3]}"
+
+
+def flush_right(rows: Sequence[Row], first: int = 1) -> list[Row]:
+    """The same rows, with every column from `first` on set flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (*row[:first], *(c.rjust(w) for c, w in zip(row[first:], widths[first:], strict=True)))
+        for row in rows
+    ]

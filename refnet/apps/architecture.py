@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from refnet.models import build
+from refnet.models import MODELS, build
 from refnet.network import CONVENTIONS, Network
+
+
+def add_model(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """The name of a model."""
+    nargs = None if required else "?"
+    parser.add_argument("model", metavar="MODEL", nargs=nargs, help=", ".join(MODELS))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,3 +51,30 @@ def network(
         batch_norm=batch_norm,
         **options,
     )
+
+
+def parse(word: str) -> Network:
+    """The folded network of a name with options.
+
+    >>> parse("v1:alpha=0.5,resolution=160").name
+    'mobilenet_v1_0.5_160'
+    """
+    model, _, listed = word.partition(":")
+    given: dict[str, Any] = {}
+    for pair in filter(None, listed.split(",")):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"{word}: {pair!r}, expected OPTION=NUMBER")
+        given[name] = _number(value, word)
+    return build(model, batch_norm=False, **given)
+
+
+def _number(value: str, word: str) -> int | float | bool:
+    for read in (int, float):
+        try:
+            return read(value)
+        except ValueError:
+            pass
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError(f"{word}: {value!r}, expected a number, true or false")

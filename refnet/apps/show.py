@@ -12,7 +12,7 @@ from refnet.tables import align
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    parser.add_argument("model", metavar="MODEL", help="v1 or v2")
+    architecture.add_model(parser)
     architecture.add_arguments(parser)
     parser.add_argument("--classes", type=int, help="outputs of the classifier (1000)")
     parser.add_argument(
