@@ -51,7 +51,7 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	@$(PIP) -e '.[test]'
 	@touch $@ $(VENV)/.demo
 
-$(VENV)/.test-all: $(VENV)/.test
+$(VENV)/.test-all: $(VENV)/.test pyproject.toml constraints.txt
 	@echo "Installing the heavy engines into $(VENV) ..."
-	@$(PIP) -e '.[test,backends]'
+	@$(PIP) -e '.[test,backends,counters]'
 	@touch $@
