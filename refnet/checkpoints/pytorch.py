@@ -9,6 +9,7 @@ later, and the plain stream of pickles before.
 from __future__ import annotations
 
 import collections
+import math
 import pickle
 import struct
 import zipfile
@@ -31,6 +32,12 @@ _DTYPES = {
     "LongStorage": "<i8",
     "IntStorage": "<i4",
 }
+# What zipfile and the pickle machine raise for damaged bytes, beside ValueError.
+_DAMAGE = (
+    pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, KeyError, IndexError,
+    TypeError, AttributeError, MemoryError, OverflowError, RuntimeError, OSError,
+    UnicodeError,
+)  # fmt: skip
 
 
 def read(path: Path) -> list[ForeignLayer]:
@@ -47,20 +54,17 @@ def state_dict(path: Path) -> dict[str, Array]:
 
     Raises ValueError for a file that is cut short, or that asks for anything but tensors.
     """
-    try:
-        with open(path, "rb") as file:
+    with open(path, "rb") as file:
+        try:
             found = _read_zip(file) if zipfile.is_zipfile(file) else _read_stream(file)
-    except (
-        pickle.UnpicklingError, EOFError, KeyError, IndexError, TypeError, AttributeError,
-        struct.error, zipfile.BadZipFile, MemoryError, OverflowError,
-    ) as problem:  # fmt: skip
-        raise ValueError(f"not a whole PyTorch state dict ({problem})") from None
-    for wrapper in ("state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
-            found = found[wrapper]
-    if not isinstance(found, dict):
-        raise ValueError(f"holds a {type(found).__name__}, expected a state dict")
-    return {str(name): a for name, a in found.items() if isinstance(a, np.ndarray)}
+            for wrapper in ("state_dict", "model"):
+                if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
+                    found = found[wrapper]
+            if not isinstance(found, dict):
+                raise ValueError(f"holds a {type(found).__name__}, expected a state dict")
+            return {str(name): t.array() for name, t in found.items() if isinstance(t, _Tensor)}
+        except _DAMAGE as problem:
+            raise ValueError(f"not a whole PyTorch state dict ({problem})") from None
 
 
 def layers(state: Mapping[str, Array]) -> list[ForeignLayer]:
@@ -110,16 +114,30 @@ class _Tensor:
         """The numbers, copied; a view that leaves its storage is refused."""
         numbers = np.frombuffer(self.storage.data, self.storage.dtype)
         last = self.offset + sum((n - 1) * s for n, s in zip(self.size, self.stride, strict=True))
-        if min((self.offset, *self.stride), default=0) < 0 or last >= max(numbers.size, 1):
-            raise ValueError(f"a tensor of shape {self.size} reaches outside its storage")
         if 0 in self.size:
             return np.zeros(self.size, numbers.dtype)
+        facts = (self.offset, *self.size, *self.stride)
+        if not all(isinstance(n, int) and n >= 0 for n in facts) or last >= numbers.size:
+            raise ValueError(f"a tensor of shape {self.size} reaches outside its storage")
+        if math.prod(self.size) > numbers.size:  # strides of 0: a few bytes that claim gigabytes
+            raise ValueError(f"a tensor of shape {self.size} is larger than its storage")
         steps = tuple(s * numbers.itemsize for s in self.stride)
         return np.lib.stride_tricks.as_strided(numbers[self.offset :], self.size, steps).copy()
 
 
-class _Unpickler(pickle.Unpickler):
-    """A pickle machine that knows tensors and ordered dicts, and nothing else."""
+class _Unpickler(pickle._Unpickler):
+    """A pickle machine that knows tensors and ordered dicts, and nothing else.
+
+    It is Python's own machine written in Python: the one in C makes room for whatever size a
+    damaged file claims.
+    """
+
+    # Fills as many bytes as it is told to before it reads any; no state dict has one.
+    dispatch = {  # noqa: RUF012
+        code: step
+        for code, step in pickle._Unpickler.dispatch.items()
+        if code != pickle.BYTEARRAY8[0]
+    }
 
     def __init__(self, file: IO[bytes], storage: Callable[[Any], _Storage]) -> None:
         super().__init__(file, encoding="utf-8")
@@ -130,7 +148,8 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _Tensor
+            # The class itself stays out of the program's reach: it could set attributes on it.
+            return lambda *facts: _Tensor(*facts)
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda tensor, *_: tensor
         if module == "torch" and name in _DTYPES:
@@ -142,8 +161,17 @@ class _Unpickler(pickle.Unpickler):
         return self._storage(pid)
 
 
+def _facts(pid: Any) -> tuple[Any, Any, Any]:
+    """Number type, key and count of a storage: ("storage", type, key, device, count, ...)."""
+    if not isinstance(pid, tuple) or len(pid) < 5:
+        raise pickle.UnpicklingError(f"a storage named {pid!r:.40}")
+    return pid[1], pid[2], pid[4]
+
+
 def _read_zip(file: IO[bytes]) -> Any:
     with zipfile.ZipFile(file) as archive:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise ValueError("a compressed zip archive: PyTorch writes none")
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise ValueError("a zip archive without a data.pkl: not a PyTorch file")
@@ -153,13 +181,13 @@ def _read_zip(file: IO[bytes]) -> Any:
             raise ValueError("big-endian storages are not read")
 
         def storage(pid: Any) -> _Storage:
-            _, dtype, key, _, count = pid
+            dtype, key, count = _facts(pid)
             made = _Storage(dtype, count)
             made.data = archive.read(f"{root}data/{key}")
             return made
 
         with archive.open(pickles[0]) as stream:
-            return _arrays(_Unpickler(stream, storage).load())
+            return _Unpickler(stream, storage).load()
 
 
 def _read_stream(file: IO[bytes]) -> Any:
@@ -167,7 +195,7 @@ def _read_stream(file: IO[bytes]) -> Any:
     storages: dict[str, _Storage] = {}
 
     def storage(pid: Any) -> _Storage:
-        _, dtype, key, _, count, *_ = pid
+        dtype, key, count = _facts(pid)
         return storages.setdefault(key, _Storage(dtype, count))
 
     def load() -> Any:
@@ -183,13 +211,4 @@ def _read_stream(file: IO[bytes]) -> Any:
         wanted.data = file.read(count * wanted.dtype.itemsize)
         if count != wanted.count or len(wanted.data) != count * wanted.dtype.itemsize:
             raise ValueError(f"cut short: storage {key} ends after {len(wanted.data)} bytes")
-    return _arrays(found)
-
-
-def _arrays(found: Any) -> Any:
-    """Dicts of tensors as dicts of arrays."""
-    if isinstance(found, _Tensor):
-        return found.array()
-    if isinstance(found, dict):
-        return {key: _arrays(value) for key, value in found.items()}
     return found

@@ -39,11 +39,11 @@ def read(path: Path) -> Checkpoint:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            description = json.loads((file.metadata() or {})[KEY])
+            description = dict(json.loads((file.metadata() or {})[KEY]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as problem:
         raise ValueError(f"{path}: not a whole safetensors file ({problem})") from None
-    except (KeyError, json.JSONDecodeError):
+    except (KeyError, TypeError, ValueError):
         raise ValueError(
             f"{path}: safetensors without refnet's description; "
             f"`refnet weights convert {path} --as MODEL` makes one"

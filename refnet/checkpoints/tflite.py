@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,11 @@ def _layer(
     bias = operator.Inputs(2) if operator.InputsLength() > 2 else -1
     functions = tflite.ActivationFunctionType
     names = {functions.NONE: None, functions.RELU: "relu", functions.RELU6: "relu6"}
-    said = {"activation": names.get(options.FusedActivationFunction(), "another")}
+    said: dict[str, Any] = {"activation": names.get(options.FusedActivationFunction(), "another")}
     if layout != "OI":
         said["padding"] = "same" if options.Padding() == tflite.Padding.SAME else "valid"
-        said["stride"] = options.StrideH()
+        said["stride"] = _both(options.StrideH(), options.StrideW())
+        said["dilation"] = _both(options.DilationHFactor(), options.DilationWFactor())
     return ForeignLayer(
         kernel.Name().decode(),
         _tensor(tflite, model, kernel),
@@ -74,6 +76,11 @@ def _layer(
     )
 
 
+def _both(rows: int, columns: int) -> int | tuple[int, int]:
+    """One number where both axes have the same."""
+    return rows if rows == columns else (rows, columns)
+
+
 def _tensor(tflite: Any, model: Any, tensor: Any) -> Array:
     name = tensor.Name().decode()
     if tensor.Type() != tflite.TensorType.FLOAT32:
@@ -81,8 +88,8 @@ def _tensor(tflite: Any, model: Any, tensor: Any) -> Array:
     raw = model.Buffers(tensor.Buffer()).DataAsNumpy()
     if isinstance(raw, int):  # what the package gives for an empty buffer
         raise ValueError(f"tensor {name!r} holds no numbers")
-    shape = tuple(tensor.ShapeAsNumpy())
-    if raw.nbytes != 4 * int(np.prod(shape)):
+    shape = tuple(tensor.ShapeAsNumpy().tolist())
+    if raw.nbytes != 4 * math.prod(shape):
         raise ValueError(f"tensor {name!r} holds {raw.nbytes} bytes for shape {shape}")
     return raw.view("<f4").reshape(shape)
 
