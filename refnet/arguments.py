@@ -148,6 +148,24 @@ def check_add(x: Shape, y: Shape) -> None:
         raise ValueError(f"y: shape {y}, but x has {x}: a residual sum needs equal shapes")
 
 
+def check_concat(shapes: Sequence[Shape]) -> None:
+    """Maps that are joined along their channels agree in every other axis.
+
+    >>> check_concat([(1, 8, 8, 4), (1, 7, 8, 2)])
+    Traceback (most recent call last):
+    ...
+    ValueError: xs[1]: shape (1, 7, 8, 2), but xs[0] has (1, 8, 8, 4): only channels may differ
+    """
+    if not shapes:
+        raise ValueError("xs: no array, expected at least one")
+    for number, shape in enumerate(shapes):
+        check_rank(shape, f"xs[{number}]", "B, H, W, M")
+        if shape[:-1] != shapes[0][:-1]:
+            raise ValueError(
+                f"xs[{number}]: shape {shape}, but xs[0] has {shapes[0]}: only channels may differ"
+            )
+
+
 def check_batch_norm(x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance: Shape) -> None:
     """The four vectors of a batch normalisation, one number for each channel of x."""
     named = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}

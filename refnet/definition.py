@@ -318,6 +318,61 @@ def average_pool(
     return y
 
 
+def max_pool(x: Array, size: Any, *, padding: Any, stride: Any = 1) -> Array:
+    """The largest element of each channel in a sliding window; NaN, where there is one, wins.
+
+    >>> x = np.arange(-8, 1).reshape(1, 3, 3, 1)
+    >>> max_pool(x, 2, stride=2, padding=(0, 1, 0, 1))[0, :, :, 0].tolist()
+    [[-4, -3], [-1, 0]]
+
+    Padding never wins: a tap outside the map is skipped, also where all elements are negative.
+    Rounding the output's size up (Caffe; `ceil_mode` in PyTorch) is padding at the bottom and
+    at the right, as in the example: 2 x 2 outputs of a 3 x 3 map.
+    x: (B, H, W, M) of any ordered number type, which is kept; returns (B, D_G, D_G, M).
+    Raises ValueError for a window with no element of the map in it.
+    Source: Simonyan and Zisserman (arXiv:1409.1556), section 2.1.
+    """
+    arguments.check_rank(x.shape, "x", "B, H, W, M")
+    arguments.check_not_empty(x.shape, "x")
+    B, H, W, M = x.shape
+    (D_Ky, D_Kx), (s_y, s_x) = _pair(size, "size"), _pair(stride, "stride")
+    top, left, D_Gy, D_Gx = _place((H, W), (D_Ky, D_Kx), (s_y, s_x), (1, 1), padding)
+    y = np.zeros((B, D_Gy, D_Gx, M), x.dtype)
+    for r, c in np.ndindex(D_Gy, D_Gx):
+        taps = [(r * s_y + i - top, c * s_x + j - left) for i, j in np.ndindex(D_Ky, D_Kx)]
+        inside = [(row, column) for row, column in taps if 0 <= row < H and 0 <= column < W]
+        if not inside:
+            raise ValueError(f"padding: {padding!r} leaves a window with no element to choose")
+        for k, m in np.ndindex(B, M):
+            values = [x[k, row, column, m] for row, column in inside]
+            largest = values[0]
+            for value in values[1:]:
+                if value > largest or value != value:  # only NaN is unlike itself: it stays
+                    largest = value
+            y[k, r, c, m] = largest
+    return y
+
+
+def concat(*xs: Array) -> Array:
+    """Maps side by side: the channels of the first, then those of the second, and so on.
+
+    >>> x = np.array([1, 2]).reshape(1, 1, 1, 2)
+    >>> concat(x, 10 * x, x[..., :1]).tolist()
+    [[[[1, 2, 10, 20, 1]]]]
+
+    xs: at least one, each (B, H, W, M_k) with its own M_k; returns (B, H, W, sum of M_k).
+    Source: Szegedy and others (arXiv:1409.4842), section 4: filter concatenation.
+    """
+    arguments.check_concat([x.shape for x in xs])
+    y = np.zeros((*xs[0].shape[:3], sum(x.shape[3] for x in xs)), _type(*xs))
+    first = 0  # the channel of y that this map's first channel becomes
+    for x in xs:
+        for k, r, c, m in np.ndindex(x.shape):
+            y[k, r, c, first + m] = x[k, r, c, m]
+        first += x.shape[3]
+    return y
+
+
 def add(x: Array, y: Array) -> Array:
     """The residual connection: element by element, equal shapes, nothing broadcast.
 

@@ -59,13 +59,23 @@ class PoolAttrs:
 
 
 @dataclass(frozen=True)
+class MaxPoolAttrs:
+    """Keywords of max_pool."""
+
+    size: Pair
+    padding: Padding
+    stride: Pair = 1
+
+
+@dataclass(frozen=True)
 class BatchNormAttrs:
     """Keywords of batch_norm."""
 
     epsilon: float
 
 
-Attrs = ConvAttrs | DepthwiseAttrs | PointwiseAttrs | PoolAttrs | BatchNormAttrs
+WindowAttrs = ConvAttrs | DepthwiseAttrs | PointwiseAttrs | PoolAttrs | MaxPoolAttrs
+Attrs = WindowAttrs | BatchNormAttrs
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,10 @@ class Conventions:
         arguments.check_positive(self.epsilon, "epsilon")
         arguments.check_count(self.classes, "classes")
 
-    def pad(self, kernel: int) -> Padding:
+    def pad(self, kernel: Pair) -> Padding:
         """The padding argument of a convolution under these conventions."""
-        side = kernel // 2
-        return "same" if self.padding == "same" else (side, side, side, side)
+        rows, columns = (side // 2 for side in arguments.check_pair(kernel, "kernel"))
+        return "same" if self.padding == "same" else (rows, rows, columns, columns)
 
 
 TENSORFLOW = Conventions("same", 1e-3, "relu6")
@@ -252,14 +262,21 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
         case "average_pool", PoolAttrs() as a:
             arguments.check_rank(x, "x", "B, H, W, M")
             return (x[0], *_map(x, arguments.check_pair(a.size, "size"), a), x[3])
+        case "max_pool", MaxPoolAttrs() as a:
+            arguments.check_rank(x, "x", "B, H, W, M")
+            return (x[0], *_map(x, arguments.check_pair(a.size, "size"), a), x[3])
         case "add", None:
             arguments.check_add(x, inputs[1])
             return x
+        case "concat", None:
+            arguments.check_concat(inputs)
+            return (*x[:3], sum(shape[3] for shape in inputs))
     raise ValueError(f"op: {layer.op!r} does not take {type(layer.attrs).__name__}")
 
 
-# What each operation reads, and which parameters it takes; a bias may be left out.
-_SIGNATURES: dict[str, tuple[int, tuple[str, ...]]] = {
+# How many arrays each operation reads (None: one or more), and which parameters it takes; a bias
+# may be left out.
+_SIGNATURES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "conv2d": (1, ("weight", "bias")),
     "depthwise_conv2d": (1, ("weight", "bias")),
     "pointwise_conv2d": (1, ("weight", "bias")),
@@ -270,7 +287,9 @@ _SIGNATURES: dict[str, tuple[int, tuple[str, ...]]] = {
     "softmax": (1, ()),
     "global_average_pool": (1, ()),
     "average_pool": (1, ()),
+    "max_pool": (1, ()),
     "add": (2, ()),
+    "concat": (None, ()),
 }
 
 
@@ -278,16 +297,15 @@ def _check_signature(layer: Layer, inputs: int) -> None:
     if layer.op not in _SIGNATURES:
         raise ValueError(f"op: {layer.op!r}, expected one of {', '.join(_SIGNATURES)}")
     count, params = _SIGNATURES[layer.op]
-    if inputs != count:
-        raise ValueError(f"inputs: {inputs}, but {layer.op} reads {count}")
+    if inputs != count and (count is not None or inputs < 1):
+        reads = "one or more" if count is None else count
+        raise ValueError(f"inputs: {inputs}, but {layer.op} reads {reads}")
     given = tuple(layer.params)
     if given != params and not (params[-1:] == ("bias",) and given == params[:-1]):
         raise ValueError(f"params: {given}, but {layer.op} takes {params} in this order")
 
 
-def _map(
-    x: Shape, kernel: Shape, attrs: ConvAttrs | DepthwiseAttrs | PointwiseAttrs | PoolAttrs
-) -> tuple[int, int]:
+def _map(x: Shape, kernel: Shape, attrs: WindowAttrs) -> tuple[int, int]:
     """The rows and columns that a window of kernel[0] x kernel[1] taps makes of x's."""
     rows, columns = geometry.axes(
         (x[1], x[2]),

@@ -246,6 +246,52 @@ def average_pool(
     return y / count.astype(y.dtype if y.dtype.kind in "fO" else np.float64)
 
 
+def max_pool(x: Array, size: Pair, *, padding: Padding, stride: Pair = 1) -> Array:
+    """The largest element of each channel in a sliding window; NaN, where there is one, wins.
+
+    >>> x = np.arange(-8, 1).reshape(1, 3, 3, 1)
+    >>> max_pool(x, 2, stride=2, padding=(0, 1, 0, 1))[0, :, :, 0].tolist()
+    [[-4, -3], [-1, 0]]
+
+    Padding never wins: a tap outside the map is skipped, also where all elements are negative.
+    Rounding the output's size up (Caffe; `ceil_mode` in PyTorch) is padding at the bottom and
+    at the right, as in the example: 2 x 2 outputs of a 3 x 3 map.
+    x: (B, H, W, M) of any ordered number type, which is kept; returns (B, D_G, D_G, M).
+    Raises ValueError for a window with no element of the map in it.
+    Source: Simonyan and Zisserman (arXiv:1409.1556), section 2.1.
+    """
+    arguments.check_rank(x.shape, "x", "B, H, W, M")
+    arguments.check_not_empty(x.shape, "x")
+    B, H, W, M = x.shape
+    D_Ky, D_Kx = arguments.check_pair(size, "size")
+    rows, columns = geometry.axes((H, W), (D_Ky, D_Kx), stride=stride, padding=padding)
+    y = np.zeros((B, rows.output, columns.output, M), x.dtype)
+    begun = np.zeros((rows.output, columns.output, 1), bool)  # windows that have met an element
+    for i, j in np.ndindex(D_Ky, D_Kx):
+        to_r, from_r = rows.tap(i)
+        to_c, from_c = columns.tap(j)
+        seen, largest = x[:, from_r, from_c], y[:, to_r, to_c]
+        y[:, to_r, to_c] = np.where(begun[to_r, to_c], np.maximum(largest, seen), seen)
+        begun[to_r, to_c] = True
+    if not begun.all():
+        raise ValueError(f"padding: {padding!r} leaves a window with no element to choose")
+    return y
+
+
+def concat(*xs: Array) -> Array:
+    """Maps side by side: the channels of the first, then those of the second, and so on.
+
+    >>> x = np.array([1, 2]).reshape(1, 1, 1, 2)
+    >>> concat(x, 10 * x, x[..., :1]).tolist()
+    [[[[1, 2, 10, 20, 1]]]]
+
+    xs: at least one, each (B, H, W, M_k) with its own M_k; returns (B, H, W, sum of M_k).
+    Source: Szegedy and others (arXiv:1409.4842), section 4: filter concatenation.
+    """
+    arguments.check_concat([x.shape for x in xs])
+    return np.concatenate(xs, axis=3)
+
+
 def add(x: Array, y: Array) -> Array:
     """The residual connection: element by element, equal shapes, nothing broadcast.
 

@@ -32,7 +32,8 @@ def table(network: Network) -> str:
 def layer_rows(network: Network) -> list[Row]:
     """Table 1 of the V1 paper: one row a layer, repeated rows and pairs of rows told once.
 
-    Batch norms and activations go without saying, as in the paper.
+    Batch norms and activations go without saying, as in the paper. Where branches are joined
+    every row stands: two alike may lie side by side, which is no repeat.
     """
     shapes = network.shapes()
     rows = [
@@ -40,7 +41,9 @@ def layer_rows(network: Network) -> list[Row]:
         for layer in network.layers
         if layer.op not in ("batch_norm", "relu", "relu6")
     ]
-    return [("Type / Stride", "Filter Shape", "Input Size"), *_told_once(rows)]
+    if not any(layer.op == "concat" for layer in network.layers):
+        rows = _told_once(rows)
+    return [("Type / Stride", "Filter Shape", "Input Size"), *rows]
 
 
 def block_rows(network: Network) -> list[Row]:

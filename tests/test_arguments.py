@@ -35,9 +35,17 @@ REFUSED = [
     ("global_average_pool", (x[:, :0],), {}, "x: an axis of no elements"),
     ("average_pool", (x, 0), {}, "size: 0, expected a whole number of at least 1"),
     ("average_pool", (x[:, :1], 1), {"padding": (1, 0, 0, 0)}, "leaves a window with no element"),
+    ("max_pool", (x[0], 2), {}, "x: 3 axes (8, 8, 4), expected (B, H, W, M)"),
+    ("max_pool", (x[:, :0], 2), {}, "x: an axis of no elements (1, 0, 8, 4)"),
+    ("max_pool", (x, 0), {}, "size: 0, expected a whole number of at least 1"),
+    ("max_pool", (x[:, :2], 3), {"padding": "valid"}, "kernel: spans 3 rows"),
+    ("max_pool", (x[:, :1], 1), {"padding": (1, 0, 0, 0)}, "leaves a window with no element"),
+    ("concat", (), {}, "xs: no array, expected at least one"),
+    ("concat", (x, x[0]), {}, "xs[1]: 3 axes (8, 8, 4), expected (B, H, W, M)"),
+    ("concat", (x, x, x[:, :1]), {}, "xs[2]: shape (1, 1, 8, 4), but xs[0] has (1, 8, 8, 4)"),
     ("add", (x, x[:, :1]), {}, "y: shape (1, 1, 8, 4), but x has (1, 8, 8, 4)"),
 ]
-PADDED = ("conv2d", "depthwise_conv2d", "separable_conv2d", "average_pool")
+PADDED = ("conv2d", "depthwise_conv2d", "separable_conv2d", "average_pool", "max_pool")
 
 
 @pytest.mark.parametrize("module", [definition, ops], ids=["definition", "ops"])

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from refnet import definition, mobilenet_v1, mobilenet_v2, run
-from refnet.network import BatchNormAttrs, ConvAttrs, Conventions, Layer, Network, PoolAttrs
+from refnet.network import (
+    BatchNormAttrs,
+    ConvAttrs,
+    Conventions,
+    Layer,
+    MaxPoolAttrs,
+    Network,
+    PoolAttrs,
+)
 
 CONV = Layer("c", "conv2d", ("x",), ConvAttrs("same"), {"weight": (3, 3, 2, 4), "bias": (4,)})
 IMAGE = {"x": (5, 6, 2)}
@@ -27,6 +35,20 @@ def tensors_of(network: Network, seed: int = 0, dtype: type = np.float64) -> dic
         ((CONV,), ("d",), "outputs: reads 'd', which nothing before it makes"),
         ((Layer("r", "tanh", ("x",)),), ("r",), "layer 'r': op: 'tanh', expected one of conv2d"),
         ((Layer("a", "add", ("x",)),), ("a",), "layer 'a': inputs: 1, but add reads 2"),
+        ((Layer("j", "concat", ()),), ("j",), "'j': inputs: 0, but concat reads one or more"),
+        (
+            (
+                Layer("p", "max_pool", ("x",), MaxPoolAttrs(2, "valid")),
+                Layer("j", "concat", ("x", "p")),
+            ),
+            ("j",),
+            "layer 'j': xs[1]: shape (1, 4, 5, 2), but xs[0] has (1, 5, 6, 2)",
+        ),
+        (
+            (Layer("p", "max_pool", ("x",), PoolAttrs(2, "same")),),
+            ("p",),
+            "layer 'p': op: 'max_pool' does not take PoolAttrs",
+        ),
         (
             (Layer("c", "conv2d", ("x",), ConvAttrs("same"), {"bias": (4,)}),),
             ("c",),
@@ -78,10 +100,15 @@ def test_pools_and_groups_are_foretold_too():
         Layer("p", "average_pool", ("g",), PoolAttrs((2, 3), "valid", stride=(1, 2))),
         Layer("n", "batch_norm", ("p",), BatchNormAttrs(1e-3),
               dict.fromkeys(("gamma", "beta", "mean", "variance"), (4,))),
+        Layer("m", "max_pool", ("g",), MaxPoolAttrs((2, 3), (0, 1, 0, 0), stride=(1, 2))),
+        Layer("t", "max_pool", ("m",), MaxPoolAttrs((2, 1), "valid")),
+        Layer("j", "concat", ("t", "n", "n")),
     )  # fmt: skip
-    network = Network("pools", layers, IMAGE, ("n",))
-    (y,) = run(network, tensors_of(network), np.ones((3, 5, 6, 2))).values()
-    assert y.shape == network.shapes(batch=3)["n"] == (3, 4, 2, 4)
+    network = Network("pools", layers, IMAGE, ("n", "m", "j"))
+    answer = run(network, tensors_of(network), np.ones((3, 5, 6, 2)))
+    found = {name: y.shape for name, y in answer.items()}
+    assert found == {name: network.shapes(batch=3)[name] for name in network.outputs}
+    assert found == {"n": (3, 4, 2, 4), "m": (3, 5, 2, 4), "j": (3, 4, 2, 12)}
 
 
 def test_cutting_and_running_in_two_parts_is_running_the_whole():

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
 from refnet import definition, ops
-from tests.shapes import Case, conv_cases, depthwise_cases, fractions
+from tests.shapes import SIDES, Case, conv_cases, depthwise_cases, fractions, maps
 
 UNIT = {np.float64: Fraction(1, 2**53), np.float32: Fraction(1, 2**24)}
 
@@ -171,6 +172,71 @@ def test_pools_are_their_definitions_on_integers(case):
                     ops.average_pool(values, case.w[:2], **arguments)
                 continue
             assert np.array_equal(ops.average_pool(values, case.w[:2], **arguments), expected)
+
+
+@given(conv_cases())
+@settings(max_examples=100)
+def test_max_pool_is_its_definition_on_numbers_of_every_type(case):
+    keywords = {k: case.keywords[k] for k in ("stride", "padding")}
+    integers = case.integers()[0]
+    for x in (integers, integers.astype(np.float32), fractions(integers) / 7):
+        try:
+            expected = definition.max_pool(x, case.w[:2], **keywords)
+        except ValueError:
+            with pytest.raises(ValueError, match=r"kernel|padding"):
+                ops.max_pool(x, case.w[:2], **keywords)
+            continue
+        found = ops.max_pool(x, case.w[:2], **keywords)
+        assert found.dtype == expected.dtype == x.dtype
+        assert np.array_equal(found, expected)
+
+
+@given(
+    maps(),
+    st.tuples(SIDES, SIDES),
+    st.tuples(SIDES, SIDES),
+    st.tuples(*[st.integers(0, 4)] * 4),
+    st.integers(0, 2**32 - 1),
+)
+def test_max_pool_is_the_maximum_over_a_frame_of_minus_infinity(sizes, size, stride, edges, seed):
+    """NumPy's own maximum, over NumPy's own windows: NaN wins, and padding never does."""
+    B, H, W = sizes
+    assume(H + sum(edges[:2]) >= size[0] and W + sum(edges[2:]) >= size[1])
+    values = [np.nan, np.inf, -np.inf, -2.5, -1.0, 3.0]
+    x = np.random.default_rng(seed).choice(values, (B, H, W, 2), p=[0.1, 0.1, 0.3, 0.2, 0.2, 0.1])
+
+    def windows(of: np.ndarray, outside: float) -> np.ndarray:
+        framed = np.pad(of, ((0, 0), edges[:2], edges[2:], (0, 0)), constant_values=outside)
+        every = sliding_window_view(framed, size, axis=(1, 2))
+        return every[:, :: stride[0], :: stride[1]].max(axis=(-2, -1))
+
+    meets_the_map = windows(np.ones_like(x), 0).all()
+    for module in (definition, ops):
+        if meets_the_map:
+            found = module.max_pool(x, size, stride=stride, padding=edges)
+            assert np.array_equal(found, windows(x, -np.inf), equal_nan=True)
+        else:
+            with pytest.raises(ValueError, match="leaves a window with no element"):
+                module.max_pool(x, size, stride=stride, padding=edges)
+
+
+@given(
+    maps(),
+    st.lists(
+        st.tuples(st.integers(1, 4), st.sampled_from([np.int64, np.float32, object])),
+        min_size=1, max_size=4,
+    ),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_concat_is_its_definition_and_keeps_every_map(sizes, parts, seed):
+    rng = np.random.default_rng(seed)
+    xs = [rng.integers(-9, 10, (*sizes, M)).astype(dtype) for M, dtype in parts]
+    found, expected = ops.concat(*xs), definition.concat(*xs)
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)
+    ends = np.cumsum([M for M, _ in parts])
+    for x, end in zip(xs, ends, strict=True):
+        assert np.array_equal(found[..., end - x.shape[3] : end], x)
 
 
 @given(st.lists(st.integers(-99, 99), min_size=1), st.integers(-9, 9))

@@ -121,8 +121,9 @@ _CARRIERS = {"npm": _from_npm, "pip": _from_pip, "url": _from_url}
 def _call(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if "error" in line.lower()]
-        reason = (said or ["no reason given"])[0]
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in said if "error" in line.lower()]
+        reason = (errors or said[-1:] or ["no reason given"])[0]
         raise ValueError(f"{Path(command[0]).name} failed: {reason[:200]}")
 
 

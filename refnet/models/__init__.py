@@ -10,18 +10,39 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
+from refnet.models.inception_v3 import inception_v3
+from refnet.models.mobilenet_standard import mobilenet_standard
 from refnet.models.mobilenet_v1 import mobilenet_v1
 from refnet.models.mobilenet_v2 import mobilenet_v2
+from refnet.models.squeezenet import squeezenet
+from refnet.models.vgg16 import vgg16
 from refnet.network import Network
 
-__all__ = ["MODELS", "build", "mobilenet_v1", "mobilenet_v2"]
+__all__ = [
+    "MODELS",
+    "build",
+    "inception_v3",
+    "mobilenet_standard",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "squeezenet",
+    "vgg16",
+]
 
-MODELS: dict[str, Callable[..., Network]] = {"v1": mobilenet_v1, "v2": mobilenet_v2}
+MODELS: dict[str, Callable[..., Network]] = {
+    "v1": mobilenet_v1,
+    "v2": mobilenet_v2,
+    # What the papers and the articles about them compare MobileNet with.
+    "mobilenet_standard": mobilenet_standard,
+    "vgg16": vgg16,
+    "squeezenet": squeezenet,
+    "inception_v3": inception_v3,
+}
 
 
 def build(model: str, **options: Any) -> Network:
     """The network that `model` names ("v1" or "mobilenet_v1"), with that function's options."""
-    short = model.removeprefix("mobilenet_")
+    short = {"mobilenet_v1": "v1", "mobilenet_v2": "v2"}.get(model, model)
     if short not in MODELS:
         raise ValueError(f"model: {model!r}, expected one of {', '.join(MODELS)}")
     known = list(signature(MODELS[short]).parameters)

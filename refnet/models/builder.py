@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from refnet.arguments import Shape, check_pair
-from refnet.geometry import Pair
+from refnet.geometry import Padding, Pair
 from refnet.network import (
     Attrs,
     BatchNormAttrs,
@@ -11,6 +14,7 @@ from refnet.network import (
     Conventions,
     DepthwiseAttrs,
     Layer,
+    MaxPoolAttrs,
     Network,
     PointwiseAttrs,
     output_shape,
@@ -39,6 +43,12 @@ class Builder:
         """Channels of the last layer's output."""
         return self.shapes[self.last][-1]
 
+    @property
+    def size(self) -> str:
+        """The input's side, or rows and columns, as a network's name tells it."""
+        rows, columns, _ = self.inputs["image"]
+        return f"{rows}" if rows == columns else f"{rows}x{columns}"
+
     def add(
         self,
         name: str,
@@ -53,10 +63,13 @@ class Builder:
         self.layers.append(layer)
         self.last = name
 
-    def convolution(self, name: str, channels: int, *, kernel: int, stride: int) -> None:
-        """A standard convolution with what follows it."""
-        attrs = ConvAttrs(padding=self.conventions.pad(kernel), stride=stride)
-        weight = (kernel, kernel, self.channels, channels)
+    def convolution(
+        self, name: str, channels: int, *, kernel: Pair, stride: int, padding: Padding | None = None
+    ) -> None:
+        """A standard convolution with what follows it; padding by the conventions unless given."""
+        padding = self.conventions.pad(kernel) if padding is None else padding
+        attrs = ConvAttrs(padding=padding, stride=stride)
+        weight = (*check_pair(kernel, "kernel"), self.channels, channels)
         self._learned(name, "conv2d", attrs, weight, channels, activation=True)
 
     def depthwise(self, name: str, *, kernel: int = 3, stride: int) -> None:
@@ -74,6 +87,23 @@ class Builder:
     def residual(self, name: str, other: str) -> None:
         """The sum of the last layer and an earlier one."""
         self.add(name, "add", also=(other,))
+
+    def max_pool(self, name: str, *, size: int, stride: int, ceil: bool = False) -> None:
+        """Max pooling without padding, or with the output's size rounded up (`ceil`).
+
+        Rounding up is as many rows at the bottom, and columns at the right, as the last window
+        lacks: Caffe's pools, and ceil_mode in PyTorch.
+        """
+        padding: Padding = "valid"
+        if ceil:
+            _, rows, columns, _ = self.shapes[self.last]
+            padding = (0, (size - rows) % stride, 0, (size - columns) % stride)
+        self.add(name, "max_pool", MaxPoolAttrs(size, padding, stride))
+
+    def concat(self, name: str, branches: Sequence[str]) -> None:
+        """The channels of several layers, one after the other."""
+        self.last = branches[0]
+        self.add(name, "concat", also=tuple(branches[1:]))
 
     def classifier(self) -> None:
         """Mean of each channel, one fully connected layer (the logits), softmax."""
@@ -100,3 +130,20 @@ class Builder:
             self.add(name, op, attrs, {"weight": weight, "bias": (channels,)})
         if activation:
             self.add(f"{name}.activation", self.conventions.activation)
+
+
+def with_relu(conventions: Conventions, classes: int | None) -> Conventions:
+    """The conventions of a network whose paper knows no ReLU6; its classes, where given.
+
+    >>> from refnet.network import TENSORFLOW
+    >>> with_relu(TENSORFLOW, 10)
+    Conventions(padding='same', epsilon=0.001, activation='relu', classes=10)
+    """
+    classes = conventions.classes if classes is None else classes
+    return replace(conventions, activation="relu", classes=classes)
+
+
+def refuse_batch_norm(batch_norm: bool, model: str) -> None:
+    """Every model takes the option; these were published with a bias instead."""
+    if batch_norm:
+        raise ValueError(f"batch_norm: {batch_norm!r}, but {model} has a bias in its place")
