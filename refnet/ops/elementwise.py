@@ -1,0 +1,85 @@
+"""What is done element by element, or pixel by pixel, in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refnet import arguments
+from refnet.ops.common import Array
+
+
+def batch_norm(
+    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, *, epsilon: float
+) -> Array:
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
+
+    >>> one = np.array([1.0])
+    >>> batch_norm(np.array([[5.0]]), 2 * one, one, 3 * one, 4 * one, epsilon=0.0).tolist()
+    [[3.0]]
+
+    x: (..., M); gamma, beta, mean, variance: (M,), the statistics of training.
+    Source: Ioffe and Szegedy (arXiv:1502.03167), algorithm 2.
+    """
+    arguments.check_batch_norm(x.shape, gamma.shape, beta.shape, mean.shape, variance.shape)
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+
+
+def relu(x: Array) -> Array:
+    """max(0, x); NaN stays NaN.
+
+    >>> relu(np.array([-1, 0, 7])).tolist()
+    [0, 0, 7]
+    """
+    return np.maximum(x, 0)
+
+
+def relu6(x: Array) -> Array:
+    """min(max(0, x), 6); NaN stays NaN.
+
+    >>> relu6(np.array([-1, 0, 5, 7])).tolist()
+    [0, 0, 5, 6]
+
+    Source: MobileNetV2 (arXiv:1801.04381), section 4: robust in low-precision arithmetic.
+    """
+    return np.minimum(np.maximum(x, 0), 6)
+
+
+def softmax(x: Array) -> Array:
+    """exp(x_n) / sum of exp(x_n'), with the largest x taken out so that nothing overflows.
+
+    >>> softmax(np.array([[1000.0, 1000.0]])).tolist()
+    [[0.5, 0.5]]
+
+    x: (B, N) of any number type; returns floats whose rows add up to 1.
+    """
+    arguments.check_rank(x.shape, "x", "B, N")
+    arguments.check_not_empty(x.shape, "x")
+    shifted = x - x.max(axis=1, keepdims=True)
+    powers = np.exp(shifted if x.dtype.kind == "f" else shifted.astype(np.float64))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def concat(*xs: Array) -> Array:
+    """Maps side by side: the channels of the first, then those of the second, and so on.
+
+    >>> x = np.array([1, 2]).reshape(1, 1, 1, 2)
+    >>> concat(x, 10 * x, x[..., :1]).tolist()
+    [[[[1, 2, 10, 20, 1]]]]
+
+    xs: at least one, each (B, H, W, M_k) with its own M_k; returns (B, H, W, sum of M_k).
+    Source: Szegedy and others (arXiv:1409.4842), section 4: filter concatenation.
+    """
+    arguments.check_concat([x.shape for x in xs])
+    return np.concatenate(xs, axis=3)
+
+
+def add(x: Array, y: Array) -> Array:
+    """The residual connection: element by element, equal shapes, nothing broadcast.
+
+    >>> add(np.array([1, 2]), np.array([10, 20])).tolist()
+    [11, 22]
+
+    Source: MobileNetV2 (arXiv:1801.04381), figure 3.
+    """
+    arguments.check_add(x.shape, y.shape)
+    return x + y
