@@ -19,6 +19,7 @@ VERBS = {
     "show": "print a network as its paper's table",
     "cost": "what a network or a layer costs, and what other tools make of it",
     "compare": "networks side by side",
+    "claims": "what the sources say about MobileNet, recomputed",
     "weights": "list, verify, fetch and convert checkpoints",
 }
 
