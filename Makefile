@@ -27,13 +27,13 @@ lint: $(VENV)/.test ## style, types, floors
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo --no-timings
+	@$(BIN)/lint-imports
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) demo.png .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.made: # one line for each reason why a .venv cannot be made
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; make PYTHON=... names another" >&2; exit 2; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON): not found; make PYTHON=... names another" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), expected 3.11 or later; make PYTHON=... names another" >&2; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \

@@ -173,6 +173,13 @@ def check_batch_norm(x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance:
         check_vector(shape, name, x[-1])
 
 
+def check_variance(variance: Sequence[float], epsilon: float) -> None:
+    """No variance is so negative that epsilon does not make up for it; NaN is let through."""
+    for m, value in enumerate(variance):
+        if value + epsilon < 0:
+            raise ValueError(f"variance: {value} + epsilon {epsilon} in channel {m} has no root")
+
+
 def check_activation(activation: str | None) -> None:
     """The activations of MobileNet, or none."""
     if activation not in (None, "relu", "relu6"):

@@ -20,6 +20,7 @@ VERBS = {
     "cost": "what a network or a layer costs, and what other tools make of it",
     "compare": "networks side by side",
     "claims": "what the sources say about MobileNet, recomputed",
+    "export": "a checkpoint as a file that other engines read",
     "weights": "list, verify, fetch and convert checkpoints",
 }
 
@@ -29,12 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A verb's module is imported only when its name is typed: matplotlib alone takes 0.4 s.
     given = list(sys.argv[1:] if argv is None else argv)
     named = next((word for word in given if not word.startswith("-")), None)
-    arguments = _parser(named).parse_args(given)
+    _mend_streams()
     try:
+        arguments = _parser(named).parse_args(given)
         status: int = arguments.run(arguments)
         sys.stdout.flush()
         return status
-    except (ValueError, OSError) as problem:
+    except (ValueError, OSError, OverflowError, MemoryError, RecursionError) as problem:
         if isinstance(problem, BrokenPipeError):  # the reader, `head` say, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
@@ -43,6 +45,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("refnet: interrupted", file=sys.stderr)
         return 130
+
+
+def _mend_streams() -> None:
+    """A name that the terminal cannot show is shown in escapes; a closed stream is no error."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser(named: str | None) -> argparse.ArgumentParser:

@@ -7,6 +7,10 @@ class ChecksumError(ValueError):
     """A file whose bytes are not the ones that its hash promises."""
 
 
+class MissingPackageError(ValueError):
+    """An optional package that a job needs is not installed."""
+
+
 def one_line(problem: BaseException) -> str:
     """An exception's message on one line; the operating system's as "path: reason".
 

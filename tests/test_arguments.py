@@ -31,6 +31,12 @@ REFUSED = [
     ("separable_conv2d", (x, w, w), {"activation": "tanh"}, "activation: 'tanh', expected"),
     ("dense", (x[0, 0], w[0, 0, :3]), {}, "w: 3 inputs, but x has 4"),
     ("batch_norm", (x, *PER_CHANNEL[:3], np.zeros(1)), {"epsilon": 1.0}, "variance: shape (1,)"),
+    (
+        "batch_norm",
+        (x[0, 0], *PER_CHANNEL[:3], np.full(4, -1.0)),
+        {"epsilon": 0.5},
+        "variance: -1.0 + epsilon 0.5 in channel 0 has no root",
+    ),
     ("softmax", (x,), {}, "x: 4 axes (1, 8, 8, 4), expected (B, N)"),
     ("global_average_pool", (x[:, :0],), {}, "x: an axis of no elements"),
     ("average_pool", (x, 0), {}, "size: 0, expected a whole number of at least 1"),

@@ -66,13 +66,13 @@ def test_the_second_example_answers_minus_200_and_0_whatever_its_centre(centre):
 
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
-    return pytest.importorskip("skimage.data").camera()
+    return pytest.importorskip("skimage.data", reason="its photo is used").camera()
 
 
 def test_edges_of_a_photo_are_scipys_and_scikit_images_bit_for_bit(photo):
     """Bytes times at most 2: exact in all three. Both count y downwards; scikit-image divides
     by 4, which in binary is exact too."""
-    filters = pytest.importorskip("skimage.filters")
+    filters = pytest.importorskip("skimage.filters", reason="it is the judge")
     found, wide = edges(photo), photo.astype(np.int64)
     inside = (slice(1, -1), slice(1, -1))
     assert np.array_equal(found.gx, ndimage.sobel(wide, axis=1)[inside])
@@ -118,7 +118,7 @@ def test_direction_points_to_the_brighter_side_counter_clockwise_from_the_right(
 
 def test_luma_is_pillows_to_its_rounding():
     """Pillow takes the weights as whole 65536ths, off by under 1/65536 each, and rounds."""
-    image = pytest.importorskip("PIL.Image")
+    image = pytest.importorskip("PIL.Image", reason="it reads the photo")
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     theirs = np.asarray(image.fromarray(pixels).convert("L"))
     assert (abs(luma(pixels) - theirs) <= 0.5 + 3 * 255 / 65536).all()

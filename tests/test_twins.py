@@ -251,3 +251,52 @@ def test_a_tap_on_the_padding_touches_nothing_not_even_a_weight_that_is_nan():
     for module in (definition, ops):
         y = module.conv2d(np.ones((1, 2, 2, 1)), w, padding="same")[0, :, :, 0]
         assert np.isnan(y).tolist() == [[False, False], [False, True]]
+
+
+NARROW = [np.int8, np.uint8, np.int16, np.float16, np.float32, np.int64]
+
+
+@given(
+    st.sampled_from(["conv2d", "depthwise_conv2d", "dense"]),
+    st.sampled_from(NARROW),
+    st.sampled_from(NARROW),
+    st.sampled_from([None, np.int32, np.int64, np.float64]),
+)
+def test_mixed_number_types_meet_in_the_one_that_they_have_in_common(op, of_x, of_w, of_b):
+    """Numbers up to 100, whose products leave int8 and, in float16, are rounded."""
+    x, w = np.full((1, 2, 2, 2), 100, of_x), np.full((1, 2, 2, 1), 3, of_w)
+    keywords = {"padding": "valid"}
+    if op == "dense":
+        x, w, keywords = x[0, 0], w[0, 0], {}
+    filters = w.shape[2] * w.shape[3] if op == "depthwise_conv2d" else w.shape[-1]
+    b = None if of_b is None else np.full(filters, 1000, of_b)
+    with np.errstate(over="ignore"):
+        expected = getattr(definition, op)(x, w, b, **keywords)
+        found = getattr(ops, op)(x, w, b, **keywords)
+    assert found.dtype == expected.dtype == np.result_type(*(a for a in (x, w, b) if a is not None))
+    if found.dtype != np.float16:
+        assert np.array_equal(found, expected)
+    if of_b is not None and of_b != np.int32:
+        sums = {"conv2d": 1200, "depthwise_conv2d": 600, "dense": 600}[op]
+        assert np.all(found == sums + 1000)
+
+
+@given(st.sampled_from([np.int8, np.uint8, np.int64, np.uint64, bool]), st.integers(0, 2**32 - 1))
+def test_narrow_and_wide_integers_are_averaged_and_exponentiated_as_floats(dtype, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 2**62, (1, 3, 2, 2)).astype(dtype)
+    for pool, keywords in (
+        ("average_pool", {"size": 2, "padding": "same"}),
+        ("global_average_pool", {}),
+    ):
+        found, expected = (getattr(m, pool)(x, **keywords) for m in (ops, definition))
+        assert found.dtype == expected.dtype == np.float64
+        assert np.allclose(found, expected, rtol=8 * 2.0**-53, atol=0)  # six terms, one quotient
+    rows = x.reshape(3, 4)
+    rtol = 2 * (10 + 745) * 2.0**-53  # as derived above
+    assert np.allclose(ops.softmax(rows), definition.softmax(rows), rtol=rtol, atol=1e-300)
+    assert np.array_equal(ops.softmax(rows), ops.softmax(rows.astype(np.float64)))
+    for name in ("relu", "relu6"):
+        found, expected = getattr(ops, name)(x), getattr(definition, name)(x)
+        assert found.dtype == expected.dtype
+        assert np.array_equal(found, expected)

@@ -93,14 +93,23 @@ class Classifier:
 
 def classify(
     paths: Iterable[Path], classifiers: Sequence[Classifier], top: int = 5
-) -> Iterator[tuple[Path, list[Answer] | Exception]]:
-    """For each photo its answers, one a classifier, or the reason why it could not be read."""
+) -> Iterator[tuple[Path, list[Answer], list[Exception]]]:
+    """For each photo the answers, one a classifier, and what kept others from answering."""
     for path in paths:
+        answers: list[Answer] = []
+        problems: list[Exception] = []
         try:
             pixels = image.read(path)
-            yield path, [classifier(pixels, name=str(path), top=top) for classifier in classifiers]
-        except (ValueError, OSError) as problem:
-            yield path, problem
+        except (ValueError, OSError, MemoryError) as problem:
+            yield path, answers, [problem]
+            continue
+        for classifier in classifiers:
+            try:
+                answers.append(classifier(pixels, name=str(path), top=top))
+            except (ValueError, MemoryError) as problem:
+                name = f"{classifier.network.name}, {classifier.recipe}"
+                problems.append(ValueError(f"{path}: {name}: {one_line(problem)}"))
+        yield path, answers, problems
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,35 +139,42 @@ def _run(arguments: argparse.Namespace) -> int:
     for recipe in arguments.preprocess or ():
         if recipe not in RECIPES:
             raise ValueError(f"--preprocess: {recipe!r}, expected one of {', '.join(RECIPES)}")
-    paths = photos.find(arguments.images)
+    found = photos.find(arguments.images)
     if arguments.plot:
         from refnet.apps import picture  # matplotlib takes its time to import
 
-        picture.check(arguments.plot, len(paths))
-    checkpoints = [load(model) for model in arguments.model or manifest.ALIASES]
+        picture.check(arguments.plot, len(found.paths))
+    for problem in found.problems:
+        photos.say(f"refnet: skipped {problem}", error=True)
+    checkpoints = (
+        [load(model) for model in arguments.model or manifest.ALIASES] if found.paths else []
+    )
     classifiers = [
         Classifier(checkpoint, recipe)
         for checkpoint in checkpoints
         for recipe in arguments.preprocess or (None,)
     ]
     printer = _JsonPrinter() if arguments.json else _TextPrinter()
-    answered, failures = [], 0
-    for path, result in classify(photos.progress(paths), classifiers, arguments.top):
-        if isinstance(result, Exception):
-            failures += 1
-            sys.stdout.flush()
-            print(f"refnet: skipped {_reason(path, result)}", file=sys.stderr)
-            continue
-        printer.write(result)
-        if arguments.plot:
-            answered.append((path, result))
-    printer.close()
-    if arguments.plot and answered:
-        picture.draw(answered, arguments.plot)
-        print(f"refnet: wrote {arguments.plot}", file=sys.stderr)
-    if failures and len(paths) > 1:
-        print(f"refnet: {failures} of {len(paths)} images could not be read", file=sys.stderr)
-    return 2 if failures else 0
+    drawn, failures = [], 0
+    try:
+        for path, answers, problems in classify(
+            photos.progress(found.paths), classifiers, arguments.top
+        ):
+            for reason in problems:
+                photos.say(f"refnet: skipped {_reason(path, reason)}", error=True)
+            failures += bool(problems)
+            if answers:
+                printer.write(answers)
+            if arguments.plot and answers:
+                drawn.append((path, answers))
+    finally:
+        printer.close()
+    if drawn:
+        picture.draw(drawn, arguments.plot)
+        photos.say(f"refnet: wrote {arguments.plot}", error=True)
+    if failures and len(found.paths) > 1:
+        photos.say(f"refnet: {failures} of {len(found.paths)} images not answered", error=True)
+    return 2 if failures or found.problems else 0
 
 
 def _reason(path: Path, problem: Exception) -> str:
@@ -172,16 +188,19 @@ class _TextPrinter:
     def write(self, answers: Sequence[Answer]) -> None:
         """One photo's answers."""
         columns, rows = answers[0].size
-        print(f"{answers[0].image} ({columns} x {rows})")
+        lines = [f"{answers[0].image} ({columns} x {rows})"]
         for answer in answers:
-            print(
-                f"\n  {answer.model}, {answer.preprocessing}: "
+            lines += [
+                "",
+                f"  {answer.model}, {answer.preprocessing}: "
                 f"{answer.macs / 1e6:.1f} M MACs, {answer.parameters / 1e6:.2f} M parameters, "
-                f"{answer.seconds * 1e3:.0f} ms"
-            )
+                f"{answer.seconds * 1e3:.0f} ms",
+            ]
             for guess in answer.top:
-                print(f"    {guess.probability:.3f}  {_bar(guess.probability)}  {guess.label}")
-        print(flush=True)
+                lines.append(
+                    f"    {guess.probability:.3f}  {_bar(guess.probability)}  {guess.label}"
+                )
+        photos.say("\n".join([*lines, ""]))
 
     def close(self) -> None:
         """Nothing is left to print."""
@@ -196,13 +215,13 @@ class _JsonPrinter:
     def write(self, answers: Sequence[Answer]) -> None:
         """One photo's answers."""
         for answer in answers:
-            print("," if self.written else "[")
-            print(json.dumps(asdict(answer)), end="", flush=True)
+            begin = ",\n" if self.written else "[\n"
+            photos.say(begin + json.dumps(asdict(answer)), end="")
             self.written += 1
 
     def close(self) -> None:
         """End the list."""
-        print("\n]" if self.written else "[]")
+        photos.say("\n]" if self.written else "[]")
 
 
 def _bar(share: float, width: int = 20) -> str:

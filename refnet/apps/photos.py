@@ -4,38 +4,46 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from refnet.errors import one_line
 from refnet.image import is_image_name
 
 
-def find(words: Sequence[str]) -> list[Path]:
+@dataclass(frozen=True)
+class Found:
+    """The photos that words name, and for each word or folder that names none the reason."""
+
+    paths: list[Path]
+    problems: list[str]
+
+
+def find(words: Sequence[str]) -> Found:
     """The files that words name: a file, a folder (all images below it), or a pattern.
 
-    >>> find(["no-such-*.jpg"])
-    Traceback (most recent call last):
-    ...
-    FileNotFoundError: no-such-*.jpg: no file matches
+    >>> find(["no-such-*.jpg", "a.jpg"])
+    Found(paths=[PosixPath('a.jpg')], problems=['no-such-*.jpg: no image matches'])
 
-    A file is taken at its word, whatever its ending; in a folder and under a pattern only names
-    that end like an image's count. A name that does not exist stays in the list, to be
-    reported as unreadable beside those that are read.
+    A file is taken at its word, whatever its ending, even if it does not exist: reading it
+    will tell. In a folder and under a pattern only names that end like an image's count.
     """
-    found: list[Path] = []
+    found = Found([], [])
     for word in words:
         if os.path.isdir(word):
-            inside = _walk(Path(word))
-            if not inside:
-                raise FileNotFoundError(f"{word}: no image in this folder")
-            found += inside
+            before = len(found.paths), len(found.problems)
+            _walk(Path(word), found)
+            if (len(found.paths), len(found.problems)) == before:
+                found.problems.append(f"{word}: no image in this folder")
         elif not os.path.lexists(word) and glob.has_magic(word):
             matches = _matching(word)
+            found.paths.extend(matches)
             if not matches:
-                raise FileNotFoundError(f"{word}: no file matches")
-            found += matches
+                found.problems.append(f"{word}: no image matches")
         else:
-            found.append(Path(word))
+            found.paths.append(Path(word))
     return found
 
 
@@ -48,6 +56,15 @@ def progress(paths: Sequence[Path]) -> Iterable[Path]:
     return tqdm(paths, unit="photo", disable=None, leave=False)
 
 
+def say(text: str = "", *, end: str = "\n", error: bool = False) -> None:
+    """Print a line without breaking the bar: it is taken off the screen meanwhile."""
+    from tqdm import tqdm
+
+    stream = sys.stderr if error else sys.stdout
+    tqdm.write(text, file=stream, end=end)
+    stream.flush()
+
+
 def _matching(pattern: str) -> list[Path]:
     """The images that a pattern matches, each once, however many links lead to it."""
     found: dict[str, Path] = {}
@@ -57,10 +74,12 @@ def _matching(pattern: str) -> list[Path]:
     return sorted(found.values())
 
 
-def _walk(folder: Path) -> list[Path]:
+def _walk(folder: Path, found: Found) -> None:
     """Every image below a folder, in order; links to folders are not followed, so no loops."""
-    found = []
-    for root, folders, names in os.walk(folder):
+
+    def refused(problem: OSError) -> None:
+        found.problems.append(one_line(problem))
+
+    for root, folders, names in os.walk(folder, onerror=refused):
         folders.sort()
-        found += [Path(root) / name for name in sorted(names) if is_image_name(name)]
-    return found
+        found.paths.extend(Path(root) / name for name in sorted(names) if is_image_name(name))

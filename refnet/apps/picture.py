@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,8 @@ def check(path: Path, photos: int) -> None:
         raise ValueError(f"--plot: {photos} photos, expected at most {MOST}")
     if not path.parent.is_dir():
         raise ValueError(f"--plot: {path.parent} is not a folder")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(f"--plot: {path} cannot be written")
 
 
 def draw(answered: Sequence[tuple[Path, Sequence[Answer]]], path: Path) -> None:
@@ -47,7 +51,9 @@ def draw(answered: Sequence[tuple[Path, Sequence[Answer]]], path: Path) -> None:
         for number, answer in enumerate(answers):
             _bars(axes[1 + number], answer, COLOURS[number % len(COLOURS)])
     written = io.BytesIO()
-    figure.savefig(written, format=path.suffix.lstrip(".").lower(), dpi=120)
+    with warnings.catch_warnings():  # a letter that the font lacks is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(written, format=path.suffix.lstrip(".").lower(), dpi=120)
     write_whole(path, written.getvalue())
 
 

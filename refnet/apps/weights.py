@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verify.set_defaults(run=_verify)
     fetch = verbs.add_parser("fetch", help="download a checkpoint's upstream file to the cache")
-    fetch.add_argument("name", metavar="NAME", help=", ".join(manifest.names()))
+    fetch.add_argument("name", metavar="NAME", help=", ".join(manifest.ALIASES))
     fetch.set_defaults(run=_fetch)
     convert = verbs.add_parser("convert", help="make a checkpoint of another framework's file")
     convert.add_argument("file", metavar="FILE", type=Path, help=".tflite .pth .h5 .caffemodel")
@@ -74,11 +74,10 @@ def _fetch(arguments: argparse.Namespace) -> int:
 def _convert(arguments: argparse.Namespace) -> int:
     from refnet.checkpoints.convert import convert
     from refnet.checkpoints.store import save
-    from refnet.preprocessing import RECIPES
 
-    if arguments.preprocess not in (None, *RECIPES):
-        raise ValueError(f"recipe: {arguments.preprocess!r}, expected {', '.join(RECIPES)}")
     output = arguments.output or arguments.file.with_suffix(".safetensors")
+    if output.resolve() == arguments.file.resolve():
+        raise ValueError(f"-o: {output} is the file to be converted; name another")
     checkpoint = convert(
         arguments.file,
         arguments.model,

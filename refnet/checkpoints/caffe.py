@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from refnet.checkpoints.foreign import ForeignLayer
+from refnet.errors import MissingPackageError
 
 Array = np.ndarray[Any, Any]
 
@@ -50,7 +51,7 @@ def read(path: Path) -> list[ForeignLayer]:
 
         net = _net_class()()
     except ImportError:
-        raise ValueError(
+        raise MissingPackageError(
             "reading .caffemodel needs protobuf: pip install 'refnet[convert]'"
         ) from None
     try:

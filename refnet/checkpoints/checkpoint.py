@@ -47,6 +47,9 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         check_tensors(self.network, self.tensors)
+        for name in self.tensors:
+            if name not in self.network.params():
+                raise ValueError(f"tensors: {name!r} belongs to no layer of {self.network.name}")
         for name, tensor in self.tensors.items():
             bad = tensor.size - int(np.count_nonzero(np.isfinite(tensor)))
             if bad:
@@ -93,9 +96,16 @@ class Checkpoint:
 
 def describe(description: Mapping[str, Any], tensors: Mapping[str, Array]) -> Checkpoint:
     """The checkpoint that a description and its tensors make; the inverse of `description`."""
+    if not isinstance(description, Mapping):
+        raise ValueError(f"description: a {type(description).__name__}, expected an object")
     if description.get("format") != FORMAT:
         raise ValueError(f"format: {description.get('format')!r}, expected {FORMAT}")
+    from refnet.preprocessing import RECIPES  # Pillow is not needed to import refnet
+
     try:
+        if description["preprocessing"] not in RECIPES:
+            known = ", ".join(RECIPES)
+            raise ValueError(f"preprocessing: {description['preprocessing']!r}, expected {known}")
         network = build(
             description["model"],
             conventions=Conventions(**description["conventions"]),
@@ -115,5 +125,5 @@ def describe(description: Mapping[str, Any], tensors: Mapping[str, Array]) -> Ch
             description["labels"],
             provenance,
         )
-    except (KeyError, TypeError) as problem:
+    except (KeyError, TypeError, AttributeError) as problem:
         raise ValueError(f"description: {problem} is missing or does not fit") from None

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from refnet.checkpoints import caffe, keras, pytorch, tflite
 from refnet.checkpoints.checkpoint import Checkpoint, Provenance
 from refnet.checkpoints.files import sha256
 from refnet.checkpoints.foreign import assign, has_batch_norm
-from refnet.checkpoints.store import read
+from refnet.checkpoints.store import KEY, tensors_of
+from refnet.errors import MissingPackageError
 from refnet.models import build
-from refnet.network import CONVENTIONS, Conventions
+from refnet.network import CONVENTIONS, Conventions, Network
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -52,42 +58,87 @@ def convert(
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    if path.suffix == ".safetensors":
-        return read(path)
-    if path.suffix not in FORMATS:
+    check_recipe(preprocessing)
+    given = {"conventions": conventions, "preprocess": preprocessing}
+    command = _command(path, model, {**options, **given})
+    provenance = Provenance(path.name, sha256(path), licence, command)
+    ending = path.suffix.lower()
+    if ending not in (*FORMATS, ".safetensors"):
         known = ", ".join([*FORMATS, ".safetensors"])
         raise ValueError(f"{path}: unknown ending {path.suffix!r}, expected one of {known}")
-    form = FORMATS[path.suffix]
     try:
-        layers = form.reader.read(path)
-        if not layers:
-            raise ValueError("holds no convolution")
-        chosen = _conventions(conventions or form.conventions, layers[-1])
-        batch_norm = has_batch_norm(layers)
-        network = build(model, conventions=chosen, batch_norm=batch_norm, **options)
-        tensors = assign(network, layers)
-        return Checkpoint(
-            model,
-            options,
-            network,
-            tensors,
-            preprocessing or form.preprocessing,
-            "imagenet" if chosen.classes in (1000, 1001) else "",
-            Provenance(path.name, sha256(path), licence, _command(path, model, options)),
-        )
+        if ending == ".safetensors":
+            found = _named_tensors(path, model, conventions, options)
+            recipe = preprocessing or "tf-slim"
+        else:
+            found = _foreign_layers(path, model, conventions, options)
+            recipe = preprocessing or FORMATS[ending].preprocessing
+        network, tensors = found
+        assert network.conventions is not None
+        labels = "imagenet" if network.conventions.classes in (1000, 1001) else ""
+        return Checkpoint(model, options, network, tensors, recipe, labels, provenance)
+    except MissingPackageError:
+        raise
     except ValueError as problem:
-        raise ValueError(f"{path}: {problem}") from None
+        said = str(problem)
+        raise ValueError(said if said.startswith(str(path)) else f"{path}: {said}") from None
 
 
-def _conventions(name: str, classifier: Any) -> Conventions:
-    from dataclasses import replace
+Found = tuple[Network, dict[str, Array]]
 
+
+def _foreign_layers(
+    path: Path, model: str, conventions: str | None, options: dict[str, Any]
+) -> Found:
+    """A file of another framework: its layers beside ours, by order and shape."""
+    form = FORMATS[path.suffix.lower()]
+    layers = form.reader.read(path)
+    if not layers:
+        raise ValueError("holds no convolution")
+    axis = 0 if layers[-1].layout[0] == "O" else -1
+    chosen = _conventions(conventions or form.conventions, layers[-1].kernel.shape[axis])
+    batch_norm = has_batch_norm(layers)
+    network = build(model, conventions=chosen, batch_norm=batch_norm, **options)
+    return network, assign(network, layers)
+
+
+def _named_tensors(
+    path: Path, model: str, conventions: str | None, options: dict[str, Any]
+) -> Found:
+    """A safetensors file whose tensors are named and laid out as the network's own are."""
+    tensors, metadata = tensors_of(path)
+    if KEY in metadata:
+        raise ValueError("is a checkpoint of refnet already: `--model` takes it as it is")
+    if "classifier.weight" not in tensors:
+        raise ValueError(
+            "holds no 'classifier.weight': expected tensors named and laid out as "
+            f"`refnet show {model} --layers` names them"
+        )
+    chosen = _conventions(conventions or "tensorflow", tensors["classifier.weight"].shape[-1])
+    batch_norm = any(name.endswith(".gamma") for name in tensors)
+    return build(model, conventions=chosen, batch_norm=batch_norm, **options), tensors
+
+
+def check_recipe(name: str | None) -> None:
+    """Refuse the name of a recipe that does not exist."""
+    from refnet.preprocessing import RECIPES
+
+    if name not in (None, *RECIPES):
+        raise ValueError(f"recipe: {name!r}, expected one of {', '.join(RECIPES)}")
+
+
+def _conventions(name: str, classes: int) -> Conventions:
     if name not in CONVENTIONS:
         raise ValueError(f"conventions: {name!r}, expected one of {', '.join(CONVENTIONS)}")
-    axis = 0 if classifier.layout[0] == "O" else -1
-    return replace(CONVENTIONS[name], classes=classifier.kernel.shape[axis])
+    return replace(CONVENTIONS[name], classes=classes)
 
 
-def _command(path: Path, model: str, options: dict[str, Any]) -> str:
-    flags = "".join(f" --{name} {value}" for name, value in sorted(options.items()))
-    return f"refnet weights convert {path.name} --as {model}{flags}"
+def _command(path: Path, model: str, given: dict[str, Any]) -> str:
+    """The command that repeats the conversion; the licence is recorded beside it."""
+    words = ["refnet", "weights", "convert", path.name, "--as", model]
+    for name, value in sorted(given.items()):
+        if value is True:
+            words.append(f"--{name}")
+        elif value not in (None, False):
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)

@@ -27,8 +27,11 @@ def check_sha256(path: Path, expected: str, size: int | None = None) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, then rename it: it is never seen half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as problem:  # it names the temporary file, of which the user knows nothing
+        raise OSError(problem.errno, problem.strerror, str(path)) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -36,8 +39,10 @@ def write_whole(path: Path, data: bytes) -> None:
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)  # mkstemp's own mode would hide it from others
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as problem:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(problem, OSError) and problem.strerror:
+            raise OSError(problem.errno, problem.strerror, str(path)) from None
         raise
 
 

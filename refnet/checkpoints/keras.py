@@ -8,6 +8,8 @@ are a chain, for a residual sum has none. The model's description, which may hol
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from refnet.checkpoints.foreign import ForeignLayer
+from refnet.errors import MissingPackageError
 
 Array = np.ndarray[Any, Any]
 
@@ -29,13 +32,38 @@ def read(path: Path) -> list[ForeignLayer]:
     try:
         import h5py
     except ImportError:
-        raise ValueError("reading .h5 needs h5py: pip install 'refnet[convert]'") from None
+        raise MissingPackageError("reading .h5 needs h5py: pip install 'refnet[convert]'") from None
+    _survive(path)
     try:
         with h5py.File(path, "r") as file:
             return _layers(h5py, file)
     except (OSError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError) as problem:
         said = " ".join(str(problem).split())
         raise ValueError(f"not a whole HDF5 file ({said})") from None
+
+
+_WALK = """
+import sys, h5py
+def look(name, thing):
+    list(thing.attrs.items())
+with h5py.File(sys.argv[1], "r") as file:
+    look("", file)
+    file.visititems(look)
+"""
+
+
+def _survive(path: Path) -> None:
+    """Let another process look at the file first: the HDF5 library can crash on a damaged one.
+
+    What that process merely complains of, the reader will complain of itself, and better.
+    """
+    walk = [sys.executable, "-c", _WALK, str(path)]
+    try:
+        done = subprocess.run(walk, capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        raise ValueError("a damaged HDF5 file (reading it does not end)") from None
+    if done.returncode < 0:
+        raise ValueError("a damaged HDF5 file (the HDF5 library crashes on it)")
 
 
 def _layers(h5py: Any, file: Any) -> list[ForeignLayer]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from refnet.checkpoints.files import check_sha256
+from refnet.errors import one_line
 
 ALIASES = {"v1": "mobilenet_v1_1.0_224", "v2": "mobilenet_v2_1.0_224"}
 
@@ -48,16 +49,27 @@ def folder() -> Path:
 
 def read() -> dict[str, Any]:
     """The manifest as it stands in weights/manifest.json."""
-    manifest: dict[str, Any] = json.loads((folder() / "manifest.json").read_text("utf-8"))
+    path = folder() / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        if not isinstance(manifest["checkpoints"], dict) or not isinstance(
+            manifest["labels"], dict
+        ):
+            raise ValueError("its parts are of other types")
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise ValueError(f"{path}: a damaged manifest ({one_line(problem)})") from None
     return manifest
 
 
 def entries() -> dict[str, Entry]:
     """The shipped checkpoints by name."""
-    return {
-        name: Entry(name=name, **{**entry, "carriers": tuple(entry["carriers"])})
-        for name, entry in read()["checkpoints"].items()
-    }
+    try:
+        return {
+            name: Entry(name=name, **{**entry, "carriers": tuple(entry["carriers"])})
+            for name, entry in read()["checkpoints"].items()
+        }
+    except (KeyError, TypeError) as problem:
+        raise ValueError(f"{folder()}/manifest.json: {one_line(problem)}") from None
 
 
 def names() -> tuple[str, ...]:

@@ -64,7 +64,8 @@ def state_dict(path: Path) -> dict[str, Array]:
                 raise ValueError(f"holds a {type(found).__name__}, expected a state dict")
             return {str(name): t.array() for name, t in found.items() if isinstance(t, _Tensor)}
         except _DAMAGE as problem:
-            raise ValueError(f"not a whole PyTorch state dict ({problem})") from None
+            said = f"{type(problem).__name__} {problem}".strip()
+            raise ValueError(f"not a whole PyTorch state dict ({said})") from None
 
 
 def layers(state: Mapping[str, Array]) -> list[ForeignLayer]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from refnet.checkpoints import manifest
 from refnet.checkpoints.checkpoint import Checkpoint, describe
 from refnet.checkpoints.files import check_sha256, write_whole
+from refnet.errors import one_line
+
+Array = np.ndarray[Any, Any]
 
 KEY = "refnet"  # one key alone: safetensors writes several in no fixed order
 
@@ -35,23 +41,38 @@ def load(name: str | Path) -> Checkpoint:
 
 def read(path: Path) -> Checkpoint:
     """The checkpoint in a file that `save` wrote."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            description = dict(json.loads((file.metadata() or {})[KEY]))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as problem:
-        raise ValueError(f"{path}: not a whole safetensors file ({problem})") from None
-    except (KeyError, TypeError, ValueError):
+    tensors, metadata = tensors_of(path)
+    if KEY not in metadata:
         raise ValueError(
             f"{path}: safetensors without refnet's description; "
-            f"`refnet weights convert {path} --as MODEL` makes one"
-        ) from None
+            f"`refnet weights convert {path} --as MODEL -o OUT` makes a checkpoint of it"
+        )
     try:
-        return describe(description, tensors)
-    except ValueError as problem:
-        raise ValueError(f"{path}: {problem}") from None
+        return describe(json.loads(metadata[KEY]), tensors)
+    except (ValueError, RecursionError) as problem:
+        raise ValueError(f"{path}: {one_line(problem)}") from None
+
+
+def tensors_of(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """All tensors of a safetensors file by name, and its metadata.
+
+    Raises ValueError where the file is cut short or holds numbers that are not float32.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb"):
+        pass  # a file that may not be read says so here; safe_open would say that there is none
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            names = list(file.keys())
+            types = {name: file.get_slice(name).get_dtype() for name in names}
+            for name, kind in types.items():
+                if kind != "F32":
+                    raise ValueError(f"{path}: tensor {name!r} is {kind}, expected F32")
+            return {name: file.get_tensor(name) for name in names}, metadata
+    except SafetensorError as problem:
+        raise ValueError(f"{path}: not a whole safetensors file ({problem})") from None
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -61,7 +82,6 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
     """The file's bytes."""
-    import numpy as np
     from safetensors.numpy import save as serialise
 
     tensors = {name: np.ascontiguousarray(a) for name, a in checkpoint.tensors.items()}

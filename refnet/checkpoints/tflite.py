@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from refnet.checkpoints.foreign import ForeignLayer, Layout
+from refnet.errors import MissingPackageError
 
 Array = np.ndarray[Any, Any]
 
@@ -22,7 +23,7 @@ def read(path: Path) -> list[ForeignLayer]:
     try:
         import tflite
     except ImportError:
-        raise ValueError(
+        raise MissingPackageError(
             "reading .tflite needs the tflite package: pip install 'refnet[convert]'"
         ) from None
     data = path.read_bytes()

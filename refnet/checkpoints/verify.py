@@ -15,6 +15,7 @@ from refnet.checkpoints.convert import convert
 from refnet.checkpoints.fetch import cached, fetch
 from refnet.checkpoints.manifest import Entry
 from refnet.checkpoints.store import load, to_bytes
+from refnet.errors import MissingPackageError, one_line
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _upstream(entry: Entry, checkpoint: Checkpoint, fetching: bool) -> Finding:
     try:
         path = fetch(entry) if fetching else cached(entry)
     except (ValueError, OSError) as problem:
-        return Finding(entry.name, None if fetching else False, str(problem))
+        return Finding(entry.name, False, one_line(problem))
     if path is None:
         return Finding(
             entry.name,
@@ -70,6 +71,8 @@ def rederive(entry: Entry, checkpoint: Checkpoint, path: Path) -> Finding:
     """Convert the upstream file again and compare with the shipped one, byte for byte."""
     try:
         again = convert(path, **entry.convert)
+    except MissingPackageError as problem:
+        return Finding(entry.name, None, one_line(problem))
     except (ValueError, OSError, zipfile.BadZipFile) as problem:
         return Finding(entry.name, False, str(problem))
     if to_bytes(again) == entry.path.read_bytes():

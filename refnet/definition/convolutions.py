@@ -39,7 +39,8 @@ def conv2d(
     s_y, s_x = arguments.check_pair(stride, "stride")
     d_y, d_x = arguments.check_pair(dilation, "dilation")
     top, left, D_Gy, D_Gx = place((H, W), (D_Ky, D_Kx), (s_y, s_x), (d_y, d_x), padding)
-    y = np.zeros((B, D_Gy, D_Gx, N), result_type(x, w, b))
+    x, w = (a.astype(result_type(x, w, b)) for a in (x, w))
+    y = np.zeros((B, D_Gy, D_Gx, N), x.dtype)
     for k, r, c, n in np.ndindex(y.shape):
         first = n // (N // groups) * M  # the first input channel of this filter's group
         for i, j in np.ndindex(D_Ky, D_Kx):
@@ -79,7 +80,8 @@ def depthwise_conv2d(
     s_y, s_x = arguments.check_pair(stride, "stride")
     d_y, d_x = arguments.check_pair(dilation, "dilation")
     top, left, D_Gy, D_Gx = place((H, W), (D_Ky, D_Kx), (s_y, s_x), (d_y, d_x), padding)
-    y = np.zeros((B, D_Gy, D_Gx, M * multiplier), result_type(x, w, b))
+    x, w = (a.astype(result_type(x, w, b)) for a in (x, w))
+    y = np.zeros((B, D_Gy, D_Gx, M * multiplier), x.dtype)
     for k, r, c, m, q in np.ndindex(B, D_Gy, D_Gx, M, multiplier):
         for i, j in np.ndindex(D_Ky, D_Kx):
             row, column = r * s_y + i * d_y - top, c * s_x + j * d_x - left
@@ -111,7 +113,8 @@ def pointwise_conv2d(
     B, H, W, M = x.shape
     N = w.shape[3]
     s_y, s_x = arguments.check_pair(stride, "stride")
-    y = np.zeros((B, math.ceil(H / s_y), math.ceil(W / s_x), N), result_type(x, w, b))
+    x, w = (a.astype(result_type(x, w, b)) for a in (x, w))
+    y = np.zeros((B, math.ceil(H / s_y), math.ceil(W / s_x), N), x.dtype)
     for k, r, c, n in np.ndindex(y.shape):
         for m in range(M):
             y[k, r, c, n] += x[k, r * s_y, c * s_x, m] * w[0, 0, m, n]
@@ -163,7 +166,8 @@ def dense(x: Array, w: Array, b: Array | None = None, *, tally: Tally | None = N
     """
     arguments.check_dense(x.shape, w.shape, shape_of(b))
     M = w.shape[0]
-    y = np.zeros((x.shape[0], w.shape[1]), result_type(x, w, b))
+    x, w = (a.astype(result_type(x, w, b)) for a in (x, w))
+    y = np.zeros((x.shape[0], w.shape[1]), x.dtype)
     for k, n in np.ndindex(y.shape):
         for m in range(M):
             y[k, n] += x[k, m] * w[m, n]

@@ -23,6 +23,7 @@ def batch_norm(
     Source: Ioffe and Szegedy (arXiv:1502.03167), algorithm 2.
     """
     arguments.check_batch_norm(x.shape, gamma.shape, beta.shape, mean.shape, variance.shape)
+    arguments.check_variance(variance.tolist(), epsilon)
     y = np.zeros(x.shape, inexact(result_type(x, gamma, beta, mean, variance)))
     for index in np.ndindex(x.shape):
         m = index[-1]
@@ -37,7 +38,7 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1, 0, 7])).tolist()
     [0, 0, 7]
     """
-    y = np.zeros_like(x)
+    y = np.zeros(x.shape, np.result_type(x.dtype, 0))
     for index in np.ndindex(x.shape):
         y[index] = 0 if x[index] < 0 else x[index]
     return y
@@ -51,7 +52,7 @@ def relu6(x: Array) -> Array:
 
     Source: MobileNetV2 (arXiv:1801.04381), section 4: robust in low-precision arithmetic.
     """
-    y = np.zeros_like(x)
+    y = np.zeros(x.shape, np.result_type(x.dtype, 0))
     for index in np.ndindex(x.shape):
         y[index] = 0 if x[index] < 0 else 6 if x[index] > 6 else x[index]
     return y
@@ -69,10 +70,12 @@ def softmax(x: Array) -> Array:
     arguments.check_not_empty(x.shape, "x")
     y = np.zeros(x.shape, x.dtype if x.dtype.kind == "f" else np.float64)
     for k in range(x.shape[0]):
-        largest = max(x[k])
-        powers = [math.exp(value - largest) for value in x[k]]
+        row = [float(value) for value in x[k]]  # a difference could leave an integer's range
+        largest = max(row)
+        powers = [math.exp(value - largest) for value in row]
+        total = sum(powers)
         for n, power in enumerate(powers):
-            y[k, n] = power / sum(powers)
+            y[k, n] = power / total
     return y
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from refnet import arguments, geometry
 from refnet.geometry import Padding, Pair
-from refnet.ops.common import Array, part, plus_bias, result_type, shape_of
+from refnet.ops.common import Array, in_one_type, part, plus_bias, shape_of
 from refnet.ops.elementwise import relu, relu6
 
 
@@ -33,12 +33,13 @@ def conv2d(
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 1.
     """
     arguments.check_conv(x.shape, w.shape, shape_of(b), groups)
+    x, w = in_one_type(x, w, b)
     B, H, W, _ = x.shape
     D_Ky, D_Kx, M, N = w.shape
     rows, columns = geometry.axes(
         (H, W), (D_Ky, D_Kx), stride=stride, padding=padding, dilation=dilation
     )
-    y = np.zeros((B, rows.output, columns.output, N), result_type(x, w, b))
+    y = np.zeros((B, rows.output, columns.output, N), x.dtype)
     for g in range(groups):
         channels, filters = part(g, M), part(g, N // groups)
         for i, j in np.ndindex(D_Ky, D_Kx):
@@ -69,12 +70,13 @@ def depthwise_conv2d(
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 3.
     """
     arguments.check_depthwise(x.shape, w.shape, shape_of(b))
+    x, w = in_one_type(x, w, b)
     B, H, W, M = x.shape
     D_Ky, D_Kx, _, multiplier = w.shape
     rows, columns = geometry.axes(
         (H, W), (D_Ky, D_Kx), stride=stride, padding=padding, dilation=dilation
     )
-    y = np.zeros((B, rows.output, columns.output, M, multiplier), result_type(x, w, b))
+    y = np.zeros((B, rows.output, columns.output, M, multiplier), x.dtype)
     for i, j in np.ndindex(D_Ky, D_Kx):
         to_r, from_r = rows.tap(i)
         to_c, from_c = columns.tap(j)
@@ -94,8 +96,8 @@ def pointwise_conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Pair
     """
     arguments.check_pointwise(x.shape, w.shape, shape_of(b))
     s_y, s_x = arguments.check_pair(stride, "stride")
-    y = x[:, ::s_y, ::s_x] @ w[0, 0]
-    return plus_bias(y.astype(result_type(x, w, b), copy=False), b)
+    x, w = in_one_type(x, w, b)
+    return plus_bias(x[:, ::s_y, ::s_x] @ w[0, 0], b)
 
 
 def separable_conv2d(
@@ -139,4 +141,5 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Array:
     x: (B, M); w: (M, N); b: (N,) or None; returns (B, N).
     """
     arguments.check_dense(x.shape, w.shape, shape_of(b))
-    return plus_bias((x @ w).astype(result_type(x, w, b), copy=False), b)
+    x, w = in_one_type(x, w, b)
+    return plus_bias(x @ w, b)

@@ -21,6 +21,7 @@ def batch_norm(
     Source: Ioffe and Szegedy (arXiv:1502.03167), algorithm 2.
     """
     arguments.check_batch_norm(x.shape, gamma.shape, beta.shape, mean.shape, variance.shape)
+    arguments.check_variance(variance.tolist(), epsilon)
     return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
 
 
@@ -54,8 +55,9 @@ def softmax(x: Array) -> Array:
     """
     arguments.check_rank(x.shape, "x", "B, N")
     arguments.check_not_empty(x.shape, "x")
-    shifted = x - x.max(axis=1, keepdims=True)
-    powers = np.exp(shifted if x.dtype.kind == "f" else shifted.astype(np.float64))
+    if x.dtype.kind != "f":
+        x = x.astype(np.float64)  # before the difference, which could leave their range
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 

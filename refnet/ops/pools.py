@@ -6,7 +6,7 @@ import numpy as np
 
 from refnet import arguments, geometry
 from refnet.geometry import Padding, Pair
-from refnet.ops.common import Array
+from refnet.ops.common import Array, inexact
 
 
 def global_average_pool(x: Array) -> Array:
@@ -19,7 +19,7 @@ def global_average_pool(x: Array) -> Array:
     """
     arguments.check_rank(x.shape, "x", "B, H, W, M")
     arguments.check_not_empty(x.shape, "x")
-    return x.sum(axis=(1, 2)) / (x.shape[1] * x.shape[2])
+    return inexact(x).sum(axis=(1, 2)) / (x.shape[1] * x.shape[2])
 
 
 def average_pool(
@@ -40,6 +40,7 @@ def average_pool(
     B, H, W, M = x.shape
     D_Ky, D_Kx = arguments.check_pair(size, "size")
     rows, columns = geometry.axes((H, W), (D_Ky, D_Kx), stride=stride, padding=padding)
+    x = inexact(x)
     y = np.zeros((B, rows.output, columns.output, M), x.dtype)
     count = np.zeros((rows.output, columns.output, 1), np.int64)
     for i, j in np.ndindex(D_Ky, D_Kx):
@@ -51,7 +52,7 @@ def average_pool(
         return y / (D_Ky * D_Kx)
     if not count.all():
         raise ValueError(f"padding: {padding!r} leaves a window with no element to average")
-    return y / count.astype(y.dtype if y.dtype.kind in "fO" else np.float64)
+    return y / count.astype(y.dtype)
 
 
 def max_pool(x: Array, size: Pair, *, padding: Padding, stride: Pair = 1) -> Array:

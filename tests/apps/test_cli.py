@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -125,7 +126,7 @@ def test_folders_and_patterns_are_walked_and_what_cannot_be_read_is_named(capsys
     out, err = capsys.readouterr()
     assert [Path(answer["image"]).name for answer in json.loads(out)] == ["dot.png", "grâce.jpg"]
     assert f"refnet: skipped {deep / 'text.jpg'}: not an image that Pillow can read" in err
-    assert "refnet: 1 of 3 images could not be read" in err
+    assert "refnet: 1 of 3 images not answered" in err
     assert main(["classify", "--json", "--model", "v2", str(tmp_path / "**/*.png")]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 1
 
@@ -144,7 +145,7 @@ def test_a_long_strip_and_a_single_pixel_get_an_answer(capsys, tmp_path):
     ("words", "message"),
     [
         (["classify", "nowhere.jpg"], "skipped nowhere.jpg: no such file"),
-        (["classify", "no*.jpg"], "no*.jpg: no file matches"),
+        (["classify", "no*.jpg"], "no*.jpg: no image matches"),
         (["classify", GRACE, "--model", "v3"], "model: 'v3' is neither a checkpoint (v1, v2"),
         (["classify", GRACE, "--preprocess", "x"], "--preprocess: 'x', expected one of tf-slim"),
         (["classify", GRACE, "--top", "0"], "--top: 0, expected at least 1"),
@@ -160,6 +161,91 @@ def test_a_long_strip_and_a_single_pixel_get_an_answer(capsys, tmp_path):
 )
 def test_mistakes_get_one_line_and_status_2(capsys, words, message):
     assert message in refused(capsys, *words)
+
+
+def test_what_names_no_photo_is_named_and_the_others_are_classified(capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    words = ["classify", "--json", "--model", "v2", str(tmp_path / "empty"), GRACE, "no*.jpg"]
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)) == 1
+    assert f"refnet: skipped {tmp_path / 'empty'}: no image in this folder" in err
+    assert "refnet: skipped no*.jpg: no image matches" in err
+
+
+def test_a_strip_too_long_for_one_recipe_is_answered_by_the_other(capsys, tmp_path):
+    strip = tmp_path / "strip.png"
+    Image.new("L", (60_000, 1), 90).save(strip)
+    assert main(["classify", "--json", str(strip)]) == 2
+    out, err = capsys.readouterr()
+    assert [answer["model"] for answer in json.loads(out)] == ["mobilenet_v1_1.0_224"]
+    assert "mobilenet_v2_1.0_224, torchvision: pixels: 1 x 60000 would be resized to" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
+def test_on_a_terminal_the_bar_and_the_answers_do_not_share_a_line(tmp_path):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    for n in range(3):
+        Image.new("RGB", (9, 9), (n * 80, 99, 9)).save(tmp_path / f"{n}.png")
+    command = [sys.executable, "-m", "refnet", "classify", str(tmp_path), "--model", "v2"]
+    outer, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))  # rows, columns
+    with subprocess.Popen(command, stdout=inner, stderr=inner, close_fds=True) as running:
+        os.close(inner)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(outer, 4096)
+            except OSError:  # Linux says so when the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        assert running.wait() == 0
+    os.close(outer)
+    assert b"photo" in shown  # the bar was there
+    lines = [line.split("\r")[-1] for line in shown.decode().split("\n")]
+    assert [line for line in lines if ".png" in line and "%" in line] == []
+
+
+def test_a_damaged_manifest_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "folder", lambda: tmp_path)
+    for text in ("", "{", "{}", '{"checkpoints": [], "labels": {}}', "[" * 99_999):
+        (tmp_path / "manifest.json").write_text(text)
+        for words in (["weights", "list"], ["weights", "verify"], ["classify", GRACE]):
+            assert "manifest.json: a damaged manifest" in refused(capsys, *words)
+
+
+def test_a_name_that_the_terminal_cannot_show_does_not_stop_the_run(tmp_path):
+    photo = tmp_path / "naïve-猫.png"
+    Image.new("RGB", (9, 9)).save(photo)
+    done = call(
+        "-m", "refnet", "classify", str(photo), "--model", "v2", "--top", "1",
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "na\\xefve-\\u732b.png (9 x 9)" in done.stdout
+
+
+def test_numbers_beyond_all_bounds_are_refused(capsys):
+    refused(capsys, "show", "v2", "--alpha", "1e308")
+
+
+def test_verify_fails_where_it_was_told_to_fetch_and_could_not(capsys, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("REFNET_CACHE", str(tmp_path / "file" / "cache"))
+    assert main(["weights", "verify", "--fetch"]) == 2
+    assert capsys.readouterr().out.count("FAILS") == 2
+
+
+def test_a_plot_that_could_not_be_written_is_refused_before_any_work(capsys, tmp_path):
+    (tmp_path / "dir.png").mkdir()
+    line = refused(capsys, "classify", GRACE, "--plot", str(tmp_path / "dir.png"))
+    assert f"{tmp_path / 'dir.png'} cannot be written" in line
 
 
 def test_an_empty_folder_is_named(capsys, tmp_path):
@@ -266,8 +352,6 @@ def test_a_reader_that_stops_reading_is_no_error():
 
 
 def test_a_terminal_without_unicode_gets_bars_it_can_show():
-    import os
-
     done = call(
         "-m", "refnet", "classify", GRACE, "--model", "v1", "--top", "1",
         env={**os.environ, "PYTHONIOENCODING": "ascii"},

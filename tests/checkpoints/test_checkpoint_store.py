@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from checkpoint_files import assert_same_tensors, small
 from safetensors.numpy import save as save_bytes
+from safetensors.numpy import save_file
 
 from refnet.checkpoints import ChecksumError, load, manifest, read, save
 from refnet.checkpoints.convert import convert
@@ -25,10 +26,37 @@ def path(tmp_path):
 def test_what_is_read_is_what_was_saved_bit_for_bit(path, batch_norm):
     checkpoint = small(batch_norm=batch_norm)
     save(checkpoint, path)
-    for found in (read(path), load(path), load(str(path)), convert(path, "v1")):
+    for found in (read(path), load(path), load(str(path))):
         assert_same_tensors(found.tensors, checkpoint.tensors)
         assert found.description() == checkpoint.description()
         assert found.network == checkpoint.network
+
+
+def test_converting_ones_own_checkpoint_is_refused_rather_than_done_without_its_options(path):
+    save(small(), path)
+    with pytest.raises(ValueError, match="is a checkpoint of refnet already"):
+        convert(path, "v2", alpha=0.5)
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_a_safetensors_file_with_the_networks_own_names_is_converted(path, batch_norm):
+    checkpoint = small(batch_norm=batch_norm)
+    save_file(dict(checkpoint.tensors), path)
+    found = convert(path, checkpoint.model, conventions="pytorch", **checkpoint.options)
+    assert_same_tensors(found.tensors, checkpoint.tensors)
+    assert found.network.layers == checkpoint.network.layers
+    with pytest.raises(ValueError, match=r"stem\.weight' has shape"):
+        convert(path, checkpoint.model, **{**checkpoint.options, "alpha": 1.0})
+
+
+def test_tensors_that_nobody_knows_and_other_number_types_are_refused(path):
+    checkpoint = small()
+    save_file({**checkpoint.tensors, "stray": np.zeros(3, np.float32)}, path)
+    with pytest.raises(ValueError, match="'stray' belongs to no layer"):
+        convert(path, checkpoint.model, **checkpoint.options)
+    save_file({"classifier.weight": np.zeros((3, 3), np.float16)}, path)
+    with pytest.raises(ValueError, match=r"tensor 'classifier\.weight' is F16, expected F32"):
+        convert(path, "v1")
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(path):
@@ -76,9 +104,15 @@ NONE = "safetensors without refnet's description; `refnet weights convert"
 REFUSED = {
     "no metadata": ({"metadata": None}, NONE),
     "another's metadata": ({"metadata": {"format": "pt"}}, NONE),
-    "metadata that is no JSON": ({"metadata": {KEY: "{"}}, NONE),
-    "metadata that is a list": ({"metadata": {KEY: "[1]"}}, NONE),
-    "metadata that is a number": ({"metadata": {KEY: "1"}}, NONE),
+    "metadata that is no JSON": ({"metadata": {KEY: "{"}}, "Expecting property name"),
+    "metadata that is a list": (
+        {"metadata": {KEY: "[1]"}},
+        "a list, expected an object",
+    ),
+    "metadata that is a number": (
+        {"metadata": {KEY: "1"}},
+        "a int, expected an object",
+    ),
     "another format": ({"description": {"format": 2}}, "format: 2, expected 1"),
     "no format": ({"without": ["format"]}, "format: None, expected 1"),
     "no model": ({"without": ["model"]}, "description: 'model' is missing"),
