@@ -20,6 +20,7 @@ VERBS = {
     "cost": "what a network or a layer costs, and what other tools make of it",
     "compare": "networks side by side",
     "claims": "what the sources say about MobileNet, recomputed",
+    "check": "judge a backend, layer by layer, by a proven bound",
     "export": "a checkpoint as a file that other engines read",
     "weights": "list, verify, fetch and convert checkpoints",
 }

@@ -1,0 +1,1 @@
+"""A Network and its tensors as files of other formats: ONNX, TensorFlow Lite."""

@@ -1,0 +1,1 @@
+"""The oracle: vectors, the judge, and the engines that it judges."""

@@ -1,0 +1,307 @@
+"""Check a backend: every operation, and whole networks layer by layer on its own inputs.
+
+In a whole network errors pile up, and to compare outputs says little. So each layer is judged
+alone: the oracle computes it, in float64, from what the BACKEND had as that layer's input, and
+the bound is that of one layer. The first layer that is wrong is then certain, and no later one is
+blamed for it. This is done twice: with every layer shown, and with only the ends of units shown (a
+convolution with its batch norm and activation), which is how engines like to run.
+
+>>> from refnet.oracle.adapters.ops import Ops
+>>> report = check(Ops(), "ops")
+>>> report.holds, report.first_bad
+(True, None)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from refnet.backend import Arithmetic, Backend, Case
+from refnet.bounds import Value, propagate
+from refnet.bounds.formats import float_format
+from refnet.errors import one_line
+from refnet.network import Network
+from refnet.oracle.judge import Verdict, compare, judge, owes_equality, unanswered
+from refnet.oracle.photos import real_questions
+from refnet.oracle.suites import Question, questions
+from refnet.run import run
+
+Array = np.ndarray[Any, Any]
+FOLLOWERS = ("batch_norm", "relu", "relu6")  # what engines fuse with the layer before
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One layer or unit, judged on the backend's own input to it.
+
+    free: largest distance from the oracle's own run of the whole network, over the largest
+    number there. condition: the median of (sum of |w||x| + |b|) / |y|, how much cancels.
+    likely: the largest error in units of sqrt(n) u (sum of |w||x| + |b|), where errors that are
+    independent would lie (Higham and Mary, 2019). The last two are told, never judged by.
+    """
+
+    layer: str
+    op: str
+    verdict: Verdict
+    free: float
+    condition: float
+    likely: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One question answered. mode: "whole", or for networks "shown", "fused" or "cut".
+
+    cannot: why the backend does not answer it, if it says so itself (NotImplementedError).
+    """
+
+    suite: str
+    kind: str
+    id: str
+    mode: str
+    layers: tuple[LayerResult, ...]
+    cannot: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of it is right."""
+        return all(layer.verdict.holds for layer in self.layers)
+
+    @property
+    def first_bad(self) -> LayerResult | None:
+        """The first layer that is wrong."""
+        return next((layer for layer in self.layers if not layer.verdict.holds), None)
+
+    @property
+    def worst(self) -> LayerResult:
+        """The layer nearest to its bound, or farthest beyond it."""
+        return max(self.layers, key=lambda layer: layer.verdict.ratio)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of all questions."""
+
+    backend: str
+    arithmetic: Arithmetic
+    results: tuple[Result, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the backend is right."""
+        return all(result.holds for result in self.results)
+
+    @property
+    def first_bad(self) -> tuple[Result, LayerResult] | None:
+        """The first layer that is wrong, in the order of the questions."""
+        for result in self.results:
+            if (layer := result.first_bad) is not None:
+                return result, layer
+        return None
+
+
+def check(
+    backend: Backend,
+    suite: str = "all",
+    *,
+    arithmetic: Arithmetic | None = None,
+    name: str = "",
+    progress: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Ask a backend all questions of a suite and judge its answers.
+
+    arithmetic: to judge by, instead of what the backend declares.
+    progress: called with the name of each question before it is asked.
+    """
+    declared = arithmetic or backend.arithmetic
+    bits = min(24, float_format(declared.storage).bits, float_format(declared.inputs).bits)
+    results: list[Result] = []
+    for question in all_questions(suite, bits):
+        progress(question.case.id)
+        results += ask(backend, question, declared)
+    return Report(name or type(backend).__name__, declared, tuple(results))
+
+
+def all_questions(suite: str, bits: int = 24) -> Iterator[Question]:
+    """Drawn questions, then real photos through real weights."""
+    yield from questions(suite, bits=bits)
+    for model in ("v1", "v2"):
+        if suite in (model, "all"):
+            yield from real_questions(model)
+
+
+def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Result]:
+    """One question: a single operation as a whole, a network layer by layer."""
+    case = question.case
+    if len(case.network.layers) == 1:
+        return [_ask_operation(backend, question, arithmetic)]
+    oracle = run(
+        case.network, case.tensors, case.inputs, taps=[la.name for la in case.network.layers]
+    )
+    found_results = []
+    for mode, units in (("shown", _layers(case.network)), ("fused", units_of(case.network))):
+        try:
+            answers = _tapped(backend, case, [unit.outputs[0] for unit in units])
+        except NotImplementedError:
+            continue
+        except Exception as problem:  # whatever a stranger's backend may raise is its answer
+            found_results.append(_raised(question, mode, problem))
+            continue
+        layers = _judge_units(case, units, answers, oracle, arithmetic)
+        found_results.append(Result(question.suite, question.kind, case.id, mode, layers))
+    if not found_results:
+        units = units_of(case.network)
+        try:
+            answers = _cut(backend, case, units)
+        except NotImplementedError as reason:
+            return [Result(question.suite, question.kind, case.id, "cut", (), one_line(reason))]
+        except Exception as problem:
+            return [_raised(question, "cut", problem)]
+        layers = _judge_units(case, units, answers, oracle, arithmetic)
+        found_results.append(Result(question.suite, question.kind, case.id, "cut", layers))
+    return found_results
+
+
+def _ask_operation(backend: Backend, question: Question, arithmetic: Arithmetic) -> Result:
+    case = question.case
+    try:
+        runner = backend.prepare(case.network, case.tensors, _batch(case))
+        verdicts = judge(case, runner(_float32(case.inputs)), arithmetic)
+    except NotImplementedError as reason:
+        return Result(question.suite, question.kind, case.id, "whole", (), one_line(reason))
+    except Exception as problem:
+        return _raised(question, "whole", problem)
+    (layer,) = case.network.layers
+    found = LayerResult(layer.name, layer.op, verdicts[layer.name], np.nan, np.nan, np.nan)
+    return Result(question.suite, question.kind, case.id, "whole", (found,))
+
+
+def _raised(question: Question, mode: str, problem: Exception) -> Result:
+    """A backend that raises has answered wrongly."""
+    layer = question.case.network.layers[-1]
+    said = f"raised {type(problem).__name__}: {one_line(problem)}"
+    verdict = unanswered(question.case.expected[question.case.network.outputs[0]].size, said)
+    found = LayerResult(layer.name, layer.op, verdict, np.nan, np.nan, np.nan)
+    return Result(question.suite, question.kind, question.case.id, mode, (found,))
+
+
+def units_of(network: Network) -> list[Network]:
+    """The network in pieces that engines fuse: a layer, its batch norm, its activation.
+
+    >>> from refnet.models import mobilenet_v2
+    >>> [unit.outputs[0] for unit in units_of(mobilenet_v2())[:3]]
+    ['stem.activation', 'block1.depthwise.activation', 'block1.project.norm']
+    """
+    readers: dict[str, int] = {}
+    for layer in network.layers:
+        for name in layer.inputs:
+            readers[name] = readers.get(name, 0) + 1
+    ends: list[str] = []
+    for layer in network.layers:
+        before = layer.inputs[0]
+        follows = layer.op in FOLLOWERS and ends and ends[-1] == before
+        if follows and readers[before] == 1 and before not in network.outputs:
+            ends[-1] = layer.name
+        else:
+            ends.append(layer.name)
+    fed = (*network.inputs, *ends)
+    return [_piece(network, end, set(fed) - {end}) for end in ends]
+
+
+def _layers(network: Network) -> list[Network]:
+    return [
+        network.cut([layer.name], inputs=list(dict.fromkeys(layer.inputs)))
+        for layer in network.layers
+    ]
+
+
+def _piece(network: Network, end: str, known: set[str]) -> Network:
+    """The layers that lead from known tensors to `end`, in a chain."""
+    feeds: list[str] = []
+    layer = network[end]
+    while True:
+        if layer.inputs[0] in known:
+            feeds += layer.inputs
+            break
+        layer = network[layer.inputs[0]]
+    return network.cut([end], inputs=list(dict.fromkeys(feeds)))
+
+
+def _tapped(backend: Backend, case: Case, names: list[str]) -> Mapping[str, Array]:
+    """One run of the whole network that shows these layers."""
+    network = replace(case.network, outputs=tuple(names))
+    runner = backend.prepare(network, case.tensors, _batch(case))
+    inputs = _float32(case.inputs)
+    return {**inputs, **runner(inputs)}
+
+
+def _cut(backend: Backend, case: Case, units: list[Network]) -> Mapping[str, Array]:
+    """Unit after unit, each fed with what the backend itself made before."""
+    known = dict(_float32(case.inputs))
+    for unit in units:
+        runner = backend.prepare(unit, case.tensors, _batch(case))
+        answer = runner({name: known[name] for name in unit.inputs})
+        if unit.outputs[0] not in answer:
+            break
+        known[unit.outputs[0]] = answer[unit.outputs[0]]
+    return known
+
+
+def _judge_units(
+    case: Case,
+    units: list[Network],
+    answers: Mapping[str, Array],
+    oracle: Mapping[str, Array],
+    arithmetic: Arithmetic,
+) -> tuple[LayerResult, ...]:
+    exact = owes_equality(case, arithmetic)
+    found = []
+    for unit in units:
+        (name,) = unit.outputs
+        missing = [feed for feed in unit.inputs if feed not in answers]
+        if missing:
+            value = Value.given(oracle[name])
+            verdict = replace(compare(None, value), problem=f"{missing[0]} was not answered")
+        else:
+            given = {feed: np.asarray(answers[feed], np.float64) for feed in unit.inputs}
+            value = propagate(unit, case.tensors, given, arithmetic)[name]
+            if exact:
+                value = replace(value, error=np.zeros(value.exact.shape))
+            verdict = compare(answers.get(name), value, exact=exact)
+        free, condition, likely = _facts(answers.get(name), value, oracle[name], arithmetic)
+        op = next((la.op for la in unit.layers if la.op not in FOLLOWERS), unit.layers[0].op)
+        found.append(LayerResult(name, op, verdict, free, condition, likely))
+    return tuple(found)
+
+
+def _facts(
+    answer: Array | None, value: Value, oracle: Array, arithmetic: Arithmetic
+) -> tuple[float, float, float]:
+    """Distance from the oracle's own run, condition, error on the scale of a random walk."""
+    if answer is None or answer.shape != oracle.shape:
+        return np.nan, np.nan, np.nan
+    u = float_format(arithmetic.accumulate).unit
+    with np.errstate(all="ignore"):
+        free = float(abs(answer - oracle).max() / max(float(abs(oracle).max()), 1e-300))
+        nonzero = value.exact != 0
+        condition = value.size[nonzero] / abs(value.exact[nonzero])
+        walk = np.sqrt(value.terms) * u * value.size
+        likely = abs(answer - value.exact)[walk > 0] / walk[walk > 0]
+    return (
+        free,
+        float(np.median(condition)) if condition.size else np.nan,
+        float(likely.max()) if likely.size else 0.0,
+    )
+
+
+def _batch(case: Case) -> int:
+    return len(next(iter(case.inputs.values())))
+
+
+def _float32(inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Inputs as backends take them; those of the questions are float32's own numbers."""
+    return {name: a.astype(np.float32) for name, a in inputs.items()}

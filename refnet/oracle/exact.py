@@ -1,0 +1,114 @@
+"""Networks of whole numbers, on which a right backend has no excuse: bit equality is owed.
+
+Weights are -1, 0 or 1, biases small integers, and ReLU6 keeps activations in 0 .. 6, so that a
+whole MobileNet stays in the integers up to its logits; the pool divides by a power of two. A sum
+whose terms' magnitudes add up to less than 2^24 is exact in float32 in any order, with or
+without fused multiply-adds; below 2^11 it is exact in float16 as well. That is proven for every
+layer on the very input that is used, by adding up the magnitudes.
+
+>>> from refnet.models import mobilenet_v2
+>>> network = mobilenet_v2(resolution=32, batch_norm=False).cut(["classifier"])
+>>> case = exact_case(network, "demo")
+>>> case.exact_below <= 2**24
+True
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from refnet import ops
+from refnet.backend import Case
+from refnet.network import Network
+from refnet.oracle.seeded import integers, seed_of, words
+from refnet.run import apply, run
+
+Array = np.ndarray[Any, Any]
+
+
+def integer_tensors(network: Network, name: str, nonzero: int = 8) -> dict[str, Array]:
+    """Weights of -1, 0 and 1 with about `nonzero` others than 0 in a filter, biases in -3 .. 3.
+
+    Every tensor is drawn from the seed of "name/tensor": whether a weight is 0 from the high
+    bits of its word, its sign from the lowest.
+    """
+    tensors = {}
+    for layer in network.layers:
+        for tensor, (parameter, shape) in zip(
+            layer.tensor_names(), layer.params.items(), strict=True
+        ):
+            seed = seed_of(f"{name}/{tensor}")
+            if parameter != "weight":
+                tensors[tensor] = integers(seed, shape, -3, 3)
+                continue
+            taps = math.prod(shape[:2] if layer.op == "depthwise_conv2d" else shape[:-1])
+            drawn = words(seed, math.prod(shape))
+            kept = drawn >> np.uint64(11) < np.uint64(min(1.0, nonzero / taps) * 2**53)
+            signs = 1.0 - 2.0 * (drawn & np.uint64(1)).astype(np.float64)
+            tensors[tensor] = np.where(kept, signs, 0.0).reshape(shape)
+    return tensors
+
+
+def exact_case(network: Network, name: str, *, nonzero: int = 8, batch: int = 1) -> Case:
+    """A network on whole numbers, with the proof that they stay exact.
+
+    Raises ValueError where they do not: a pool over a number of elements that is no power of
+    two, a softmax, sums of 2^24 or more.
+    """
+    tensors = integer_tensors(network, name, nonzero)
+    inputs = {
+        feed: integers(seed_of(f"{name}/{feed}"), (batch, *shape), -4, 4)
+        for feed, shape in network.inputs.items()
+    }
+    most = largest_sum(network, tensors, inputs)
+    below = next((2**bits for bits in (11, 24) if most < 2**bits), None)
+    if below is None:
+        raise ValueError(f"{network.name}: magnitudes add up to {most:g}, expected under 2^24")
+    return Case(name, network, tensors, inputs, run(network, tensors, inputs), below)
+
+
+def largest_sum(
+    network: Network, tensors: Mapping[str, Array], inputs: Mapping[str, Array]
+) -> float:
+    """The largest sum of |w||x| + |b| anywhere in the network, in units of its finest number.
+
+    A mean over 2^k elements makes numbers of k more bits: their sums count 2^k times.
+    """
+    for layer in network.layers:
+        if layer.op in ("softmax", "batch_norm"):
+            raise ValueError(f"layer {layer.name!r}: {layer.op} leaves the whole numbers")
+    sizes = {name: abs(tensor) for name, tensor in tensors.items()}
+    names = [layer.name for layer in network.layers]
+    known = dict(inputs) | run(network, tensors, inputs, taps=names)
+    finest = dict.fromkeys(network.inputs, 1)  # every number is a multiple of 1 / finest
+    most = max(float(abs(a).max()) for a in inputs.values())
+    for layer in network.layers:
+        values = [known[name] for name in layer.inputs]
+        scale = max(finest[name] for name in layer.inputs)
+        if layer.op in ("global_average_pool", "average_pool"):
+            scale *= _power_of_two(layer.name, values[0], layer.keywords())
+        finest[layer.name] = scale
+        if layer.op == "add":
+            size = abs(values[0]) + abs(values[1])
+        else:
+            size = apply(layer, [abs(value) for value in values], sizes, using=ops)
+        most = max(most, float(size.max()) * scale)
+    return most
+
+
+def _power_of_two(name: str, x: Array, said: Mapping[str, Any]) -> int:
+    """The divisor of a pool, which must be exact."""
+    if "size" not in said:
+        count = x.shape[1] * x.shape[2]
+    else:
+        size = said["size"]
+        count = size * size if isinstance(size, int) else math.prod(size)
+        if said["padding"] != "valid" and not said["include_padding"]:
+            raise ValueError(f"layer {name!r}: windows of several sizes, whose means are not exact")
+    if count & (count - 1):
+        raise ValueError(f"layer {name!r}: a mean of {count} elements is not exact")
+    return int(count)
