@@ -34,12 +34,14 @@ Algorithm = Literal["direct", "winograd", "fft"]
 class Arithmetic:
     """What a backend says of itself; the bound that it is judged by follows from it.
 
-    >>> Arithmetic.parse("storage=float16,accumulate=float32").storage
-    'float16'
+    >>> half = Arithmetic.parse("storage=float16, accumulate=float32")
+    >>> half.storage, Arithmetic.parse(str(half)) == half
+    ('float16', True)
 
     storage: how tensors, weights included, are kept between layers.
-    inputs: to what the factors of a product are rounded first (tf32 on some GPUs).
-    accumulate: in what products are formed and added up.
+    inputs: to what the factors of a convolution's products are rounded first (tf32 on some
+    GPUs); float64, which holds them all, says that they are taken as they are stored.
+    accumulate: in what products are formed and added up, and so what their factors must fit.
     folds_in: in what the backend folds batch norm itself, if it does.
     flushes_subnormals: whether numbers below the smallest normal one become 0.
     rounding: "nearest", or "any" for one that may go either way (GPUs' fast modes truncate).
@@ -47,7 +49,7 @@ class Arithmetic:
     """
 
     storage: Format = "float32"
-    inputs: Format = "float32"
+    inputs: Format = "float64"
     accumulate: Format = "float32"
     folds_in: Format | None = None
     flushes_subnormals: bool = False
@@ -65,7 +67,7 @@ class Arithmetic:
         """An Arithmetic from "name=value,name=value", as the command line takes it."""
         given: dict[str, Any] = {}
         for pair in filter(None, text.split(",")):
-            name, _, value = pair.partition("=")
+            name, _, value = (part.strip() for part in pair.partition("="))
             if name not in _choices():
                 known = ", ".join(_choices())
                 raise ValueError(f"arithmetic: {name!r}, expected one of {known}")

@@ -12,7 +12,7 @@ True
 Every bound is the sum of: the roundings of the arithmetic that the backend declares, on the
 scale of what is added up; of factors that it must round before; of writing the result down; what
 underflow may lose; the oracle's own float64 roundings; and, in a chain of layers, what the
-errors that came in have become. `refnet.bounds.linear` and `other` hold them, one by one.
+errors that came in have become. `refnet.bounds.linear`, `norm` and `other` hold them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from typing import Any
 import numpy as np
 
 from refnet.backend import Arithmetic
-from refnet.bounds import other
-from refnet.bounds.formats import SLACK
-from refnet.bounds.linear import linear
+from refnet.bounds import norm, other
+from refnet.bounds.linear import CONVOLUTIONS, linear
 from refnet.bounds.value import Value
 from refnet.layer import Layer
 from refnet.network import Network
@@ -47,29 +46,29 @@ def step(
     layer: Layer, inputs: Sequence[Value], tensors: Mapping[str, Array], arithmetic: Arithmetic
 ) -> Value:
     """One layer: its value in float64, and how far a backend may be from it, once stored."""
-    x, a = inputs[0], arithmetic
-    with np.errstate(invalid="ignore", over="ignore"):
+    a = arithmetic
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        x, *others = (value.read(a) for value in inputs)
         match layer.op:
             case "conv2d" | "depthwise_conv2d" | "pointwise_conv2d" | "dense":
                 value = linear(layer, x, tensors, a)
             case "batch_norm":
-                value = other.batch_norm(layer, x, tensors, a)
+                value = norm.batch_norm(layer, x, tensors, a)
             case "global_average_pool" | "average_pool":
                 value = other.average(layer, x, a)
             case "softmax":
                 value = other.softmax(x, a)
             case "add":
-                value = other.add(x, inputs[1], a)
+                value = other.add(x, others[0], a)
             case "max_pool":
-                return other.maximum(layer, x)
+                return other.maximum(layer, x).settled()
             case "concat":
-                return other.concat(list(inputs))
+                return other.concat([x, *others]).settled()
             case "relu" | "relu6":
-                return other.clipped(layer, x, a)
+                return other.clipped(layer, x).settled()
             case _:
                 raise ValueError(f"op: no bound is known for {layer.op!r}")
-        value = value.stored(arithmetic)
-        return replace(value, error=value.error * SLACK)
+        return value.stored(a).settled()
 
 
 def propagate(
@@ -82,8 +81,9 @@ def propagate(
 
     For a unit of a few layers (a convolution, its batch norm, its activation) that is the bound
     to judge by; through a whole network it grows by the product of the layers' norms and
-    says little. A backend that folds batch norm itself never has the convolution's own
-    output: its bound is infinite, and the batch norm's is that of the folded pair.
+    says little. Whether numbers are rounded to storage between the layers or kept as they were
+    accumulated, they are within the bound. With `folds_in` a batch norm's bound holds for the
+    folded pair as well as for the two layers one after the other.
     """
     known = {name: a if isinstance(a, Value) else Value.given(a) for name, a in inputs.items()}
     layers = {layer.name: layer for layer in network.layers}
@@ -92,9 +92,25 @@ def propagate(
         value = step(layer, values, tensors, arithmetic)
         before = layers.get(layer.inputs[0])
         if layer.op == "batch_norm" and arithmetic.folds_in and before is not None:
-            x = known[before.inputs[0]]
-            pair = other.folded(before, layer, x, tensors, arithmetic).stored(arithmetic)
-            # Whichever way the backend goes about it, it is within the larger of the two.
-            value = replace(pair, error=np.maximum(value.error, pair.error * SLACK))
+            value = _or_folded(value, before, layer, known, tensors, arithmetic)
         known[layer.name] = value
     return known
+
+
+def _or_folded(
+    value: Value,
+    before: Layer,
+    layer: Layer,
+    known: Mapping[str, Value],
+    tensors: Mapping[str, Array],
+    arithmetic: Arithmetic,
+) -> Value:
+    """A batch norm's value with the larger bound of two: as it is, and folded with `before`."""
+    if before.op not in CONVOLUTIONS:
+        return value
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        x = known[before.inputs[0]].read(arithmetic)
+        pair = norm.folded(before, layer, x, tensors, arithmetic).stored(arithmetic).settled()
+        # The two are computed differently in float64 too.
+        error = pair.error + abs(pair.exact - value.exact)
+        return replace(value, error=np.maximum(value.error, error)).settled()

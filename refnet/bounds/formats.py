@@ -74,9 +74,12 @@ def growth(n: float, u: float) -> float:
 
     It bounds |product of n factors (1 + d) - 1| for every |d| <= u, and is at most
     gamma_n = n u / (1 - n u) wherever that exists (Higham, Accuracy and Stability of Numerical
-    Algorithms, lemma 3.1); unlike gamma_n it also exists for n u >= 1.
+    Algorithms, lemma 3.1); unlike gamma_n it also exists for n u >= 1. Rounding never takes away
+    more than u / (1 + u) of a number (Jeannerod and Rump, On relative errors of floating-point
+    operations, 2018), so dividing by a rounded number is at most one more factor 1 + u too.
     """
-    return math.expm1(n * math.log1p(u))
+    exponent = n * math.log1p(u)
+    return math.expm1(exponent) if exponent < 700 else math.inf
 
 
 def rounded(a: Array, name: Format) -> Array:
@@ -94,6 +97,39 @@ def rounded(a: Array, name: Format) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         nearest = np.where(np.isfinite(wide), np.round(wide / step) * step, wide)
     return np.where(abs(nearest) > form.largest, np.copysign(np.inf, wide), nearest)
+
+
+def narrower(name: Format, than: Format) -> bool:
+    """Whether numbers of format `than` may have to be rounded to fit into a format."""
+    form, wide = _FORMATS[name], _FORMATS[than]
+    return form.bits < wide.bits or form.least_exponent > wide.least_exponent
+
+
+def least_step(name: Format, arithmetic: Arithmetic) -> float:
+    """The most that one operation can lose where its result underflows, beside what it rounds."""
+    form = _FORMATS[name]
+    return form.smallest_normal if arithmetic.flushes_subnormals else form.smallest
+
+
+def lost(a: Array, error: Array | float, name: Format, arithmetic: Arithmetic) -> Array:
+    """The most that writing numbers within `error` of `a` in a format can change them.
+
+    >>> lost(np.array([1.0, 1 / 3, 7e4]), 0.0, "float16", Arithmetic()).round(5).tolist()
+    [0.0, 0.00016, inf]
+
+    0 for known numbers (error 0) that are the format's own; infinite where they may be beyond
+    its range. With flushed subnormals, up to all of a number that may be subnormal.
+    """
+    form = _FORMATS[name]
+    reach = abs(a) + error
+    with np.errstate(invalid="ignore", over="ignore"):
+        own = (error == 0) & (rounded(a, name) == a)
+        change = np.where(own, 0.0, unit(name, arithmetic) * reach + form.smallest)
+        change = np.where(~own & (reach * SLACK > form.largest), np.inf, change)
+        if arithmetic.flushes_subnormals:
+            below = abs(a) - error < form.smallest_normal
+            change = change + np.where(below, np.minimum(reach, form.smallest_normal), 0.0)
+    return np.where(np.isfinite(a), change, 0.0)
 
 
 def holds(a: Array, name: Format) -> bool:

@@ -1,9 +1,8 @@
-"""Bounds for what is not a sum of products: batch norm, pools, residual sums, softmax."""
+"""Bounds for what is not a sum of products: pools, residual sums, activations, softmax."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ import numpy as np
 from refnet import ops
 from refnet.arguments import check_pair
 from refnet.backend import Arithmetic
-from refnet.bounds.formats import float_format, growth, unit
-from refnet.bounds.linear import U64, Rounding, entering, products
+from refnet.bounds.formats import float_format, growth, least_step, unit
+from refnet.bounds.linear import U64
 from refnet.bounds.value import Value
-from refnet.layer import BatchNormAttrs, Layer
+from refnet.layer import Layer
 from refnet.run import apply
 
 Array = np.ndarray[Any, Any]
@@ -22,71 +21,26 @@ Array = np.ndarray[Any, Any]
 # A vectorised exp is accurate to a few units in the last place: SLEEF promises 1, Intel's SVML 4
 # in its low-accuracy form, and those that reduce the argument by hand about 2.
 EXP_ULPS = 4
-# Roundings on any term of a batch norm, whichever way it is arranged: epsilon, root (twice if it
-# is a reciprocal root that is refined), quotient, mean, gamma, beta, and one to spare for scale and
-# shift held apart.
-NORM_ROUNDINGS = 8
-
-
-def batch_norm(layer: Layer, x: Value, tensors: Mapping[str, Array], a: Arithmetic) -> Value:
-    """((1 + u)^8 - 1) (|s| (|x| + |mean|) + |beta|) + |s| times x's own error."""
-    scale, beta, mean = _scale(layer, tensors)
-    exact = apply(layer, [x.exact], {k: v.astype(np.float64) for k, v in tensors.items()
-                                     if k in layer.tensor_names()}, using=ops)  # fmt: skip
-    size = abs(scale) * (abs(x.exact) + x.error + abs(mean)) + abs(beta)
-    u = unit(a.accumulate, a)
-    entry = max(
-        entering(tensors[name].astype(np.float64), a).relative for name in layer.tensor_names()
-    )
-    n = NORM_ROUNDINGS
-    error = size * (growth(n, u) + growth(4, entry) + growth(n, U64)) + abs(scale) * x.error
-    error = error + n * float_format(a.accumulate).smallest_normal
-    return Value(exact, error, size, n).within(a.accumulate)
-
-
-def folded(
-    convolution: Layer, norm: Layer, x: Value, tensors: Mapping[str, Array], a: Arithmetic
-) -> Value:
-    """A convolution and the batch norm after it, by a backend that folds the two itself.
-
-    w' = w s and b' = beta - mean s are rounded in the format that it folds in: five factors
-    on w' (epsilon, root, quotient, product, and one to spare), six on b', whose size is that
-    of what it is the difference of; then once more to storage.
-    """
-    assert a.folds_in is not None
-    scale, beta, mean = _scale(norm, tensors)
-    w = tensors[f"{convolution.name}.weight"].astype(np.float64)
-    shaped = scale.reshape(w.shape[2:] if convolution.op == "depthwise_conv2d" else (-1,))
-    bias_size = abs(beta) + abs(mean * scale)
-    bias = beta - mean * scale
-    if "bias" in convolution.params:
-        own = tensors[f"{convolution.name}.bias"].astype(np.float64) * scale
-        bias, bias_size = bias + own, bias_size + abs(own)
-    u, storage = unit(a.folds_in, a), float_format(a.storage)
-    once_more = unit(a.storage, a) if storage.bits < 53 else 0.0
-    smallest = storage.smallest_normal if a.flushes_subnormals else storage.smallest
-    w_rounding = Rounding((1 + growth(5, u)) * (1 + once_more) - 1, smallest)
-    b_relative = (1 + growth(6, u)) * (1 + once_more) - 1
-    return products(
-        convolution, x, w * shaped, bias, abs(w * shaped), bias_size, a, w_rounding, b_relative,
-        smallest,
-    )  # fmt: skip
 
 
 def average(layer: Layer, x: Value, a: Arithmetic) -> Value:
-    """A mean of n elements: n - 1 additions, and a division or a product with 1/n."""
+    """A mean of n elements: n - 1 additions and a division, or products with a rounded 1/n."""
     if layer.op == "global_average_pool":
         n = x.exact.shape[1] * x.exact.shape[2]
     else:
         n = math.prod(check_pair(layer.keywords()["size"], "size"))
+    x = x.fitted(a.accumulate, a)
     exact = apply(layer, [x.exact], {}, using=ops)
-    size = apply(layer, [abs(x.exact) + x.error], {}, using=ops)
-    entry = entering(x.exact, a, always=bool(x.error.any())).relative
-    u = unit(a.accumulate, a)
-    rounding = growth(n + 1, u) + entry * (1 + growth(n + 1, u)) + growth(n + 1, U64)
-    error = size * rounding + apply(layer, [x.error], {}, using=ops)
-    error = error + 2 * float_format(a.accumulate).smallest_normal
-    return Value(exact, error, size, n).within(a.accumulate)
+    size = apply(layer, [x.reach], {}, using=ops)
+    form, tiny = float_format(a.accumulate), least_step(a.accumulate, a)
+    grown = growth(n + 1, unit(a.accumulate, a))
+    # Each element may be multiplied by 1/n before it is added, and each product underflow; flushed
+    # additions lose as much again. 1/n itself may be below the normal numbers.
+    underflow = n * tiny * (2 if a.flushes_subnormals else 1)
+    underflow = underflow + (n * tiny * size if 1 / n < form.smallest_normal else 0.0)
+    error = size * (grown + growth(n + 1, U64)) + underflow * (1 + grown)
+    error = error + apply(layer, [x.error], {}, using=ops)
+    return Value(exact, error, size, n).within(a.accumulate, n * (size + error))
 
 
 def maximum(layer: Layer, x: Value) -> Value:
@@ -98,26 +52,27 @@ def maximum(layer: Layer, x: Value) -> Value:
 
 def add(x: Value, y: Value, a: Arithmetic) -> Value:
     """One rounding of the sum, relative to the sum itself, however much it cancels."""
+    x, y = x.fitted(a.accumulate, a), y.fitted(a.accumulate, a)
     exact = x.exact + y.exact
-    size = abs(x.exact) + abs(y.exact) + x.error + y.error
-    entry = max(entering(v.exact, a, always=bool(v.error.any())).relative for v in (x, y))
-    inherited = x.error + y.error
-    u = unit(a.accumulate, a)
-    error = inherited + (u + U64) * (abs(exact) + inherited) + entry * size
-    if a.flushes_subnormals:
-        error = error + 3 * float_format(a.accumulate).smallest_normal
-    return Value(exact, error, size, 2).within(a.accumulate)
+    error = x.error + y.error
+    error = error + (unit(a.accumulate, a) + U64) * (abs(exact) + error)
+    if a.flushes_subnormals:  # else sums that underflow are exact
+        error = error + least_step(a.accumulate, a)
+    most = np.maximum(np.maximum(x.reach, y.reach), abs(exact))
+    return Value(exact, error, abs(x.exact) + abs(y.exact), 2).within(a.accumulate, most)
 
 
-def clipped(layer: Layer, x: Value, a: Arithmetic) -> Value:
-    """ReLU and ReLU6 round nothing, and bring two numbers no further apart."""
+def clipped(layer: Layer, x: Value) -> Value:
+    """ReLU and ReLU6 round nothing, and bring two numbers no further apart.
+
+    Where all that a backend may have is below 0, or above 6, they are the same number.
+    """
     exact = apply(layer, [x.exact], {}, using=ops)
-    error = x.error
-    if a.flushes_subnormals:
-        error = error + float_format(a.storage).smallest_normal
+    error, certain = x.error, x.exact + x.error * (1 + U64) < 0
     if layer.op == "relu6":
-        error = np.minimum(error, 6.0)  # both numbers lie in 0 .. 6
-    return Value(exact, error, abs(exact))
+        certain = certain | (x.exact - x.error * (1 + U64) > 6)
+        error = np.where(np.isinf(error), error, np.minimum(error, 6.0))  # both lie in 0 .. 6
+    return Value(exact, np.where(certain, 0.0, error), abs(exact))
 
 
 def concat(values: list[Value]) -> Value:
@@ -130,28 +85,33 @@ def concat(values: list[Value]) -> Value:
 
 
 def softmax(x: Value, a: Arithmetic) -> Value:
-    """A relative bound for each probability, from what each step does to each exponential.
+    """p = e / S for e = exp(x - max) and S the sum of e, by what each step does to log p.
 
-    exp's argument x - max is off by e + 2 u |x - max| (a rounding, and one more where it is
-    scaled to a power of two), exp itself by 2 EXP_ULPS u; the sum of N exponentials inherits
-    their errors by weight and rounds N times; the quotient rounds once. Below the smallest
-    normal number a probability may be 0.
+    The argument x - max is off by x's own error and 2 u |x - max| (a rounding, and one more where
+    it is scaled to a power of two), exp itself by EXP_ULPS units in the last place, 2 u each: e is
+    off by a factor within exp(-off) .. exp(off). The sum of N inherits these by weight and
+    rounds N times; the quotient twice, if it is a reciprocal. What exp loses below the smallest
+    normal number is absolute: all of it, or EXP_ULPS steps of a subnormal.
     """
+    x = x.fitted(a.accumulate, a)
     exact = ops.softmax(x.exact)
-    largest = x.exact.max(axis=1, keepdims=True)
-    u, N = unit(a.accumulate, a), x.exact.shape[1]
-    with np.errstate(invalid="ignore", over="ignore"):
-        argument = x.error + 2 * (u + U64) * (largest - x.exact + x.error)
-        off = np.expm1(argument + 2 * EXP_ULPS * (u + U64))
-        inherited = np.minimum((exact * off).sum(axis=1, keepdims=True), 0.5)
-        total = (inherited + growth(N + 1, u)) * 2  # 1 / (1 - t) - 1 <= 2 t for t <= 1/2
-        relative = (1 + off) * (1 + total) * (1 + growth(2, u)) - 1
-        error = exact * relative + 2 * float_format(a.accumulate).smallest_normal
-    most = (inherited >= 0.5) | ~np.isfinite(error) & np.isfinite(exact)
-    return Value(exact, np.where(most, 1.0, np.minimum(error, 1.0)), abs(exact), N)
-
-
-def _scale(norm: Layer, tensors: Mapping[str, Array]) -> tuple[Array, Array, Array]:
-    assert isinstance(norm.attrs, BatchNormAttrs)
-    gamma, beta, mean, variance = (tensors[n].astype(np.float64) for n in norm.tensor_names())
-    return gamma / np.sqrt(variance + norm.attrs.epsilon), beta, mean
+    form, u, N = float_format(a.accumulate), unit(a.accumulate, a), x.exact.shape[1]
+    shifted = x.exact - x.exact.max(axis=1, keepdims=True)
+    distance = x.error.max(axis=1, keepdims=True) + x.error - shifted
+    distance = np.where(np.isneginf(shifted), 0.0, distance)  # its exp is 0 however it is rounded
+    off = x.error + 2 * (u + U64) * distance + 2 * EXP_ULPS * (u + U64)
+    total = np.exp(shifted).sum(axis=1, keepdims=True)
+    more = np.where(off < 1, exact * np.expm1(np.minimum(off, 1)), np.exp(shifted + off) / total)
+    less = -exact * np.expm1(-off)
+    rounds = (N + 2) * (math.log1p(u) + math.log1p(U64))
+    up = np.expm1(off - np.log1p(-less.sum(axis=1, keepdims=True)) + rounds)
+    down = -np.expm1(-(off + np.log1p(more.sum(axis=1, keepdims=True)) + rounds))
+    # No probability is off by more than 1, and the rounding of the quotient.
+    error = np.minimum(np.fmax(exact * up, exact * down), 1 + growth(2, u))
+    # The sum is at least the largest e, which is 1 but for exp's own error: more than 1/2.
+    lost = np.minimum(form.smallest_normal, np.exp(shifted + off) + EXP_ULPS * form.smallest)
+    lost = np.where(np.exp(shifted - off) < form.smallest_normal, lost, 0.0)
+    underflow = 2 * (lost + exact * lost.sum(axis=1, keepdims=True)) * (1 + growth(N + 2, u))
+    error = error + underflow + form.smallest_normal
+    known = np.isfinite(x.error).all(axis=1, keepdims=True)
+    return Value(exact, np.where(known, error, np.inf), abs(exact), N)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from refnet.backend import Arithmetic, Format
-from refnet.bounds.formats import SLACK, float_format, unit
+from refnet.bounds.formats import SLACK, float_format, least_step, lost, narrower, unit
 
 Array = np.ndarray[Any, Any]
 
@@ -19,7 +19,8 @@ class Value:
 
     size: sum of |w||x| + |b| for each element of a layer that adds up (the scale of rounding),
     and terms: how many it adds up; for other layers |exact| and 1. An infinite error says that
-    nothing is promised there: the arithmetic may have overflowed.
+    nothing is promised there: the arithmetic may have overflowed. Where `exact` is NaN or
+    infinite the answer owed is the same, and error is 0.
     """
 
     exact: Array
@@ -29,23 +30,53 @@ class Value:
 
     @classmethod
     def given(cls, a: Array) -> Value:
-        """A tensor that the backend has exactly as it is."""
+        """A tensor that the backend is given exactly as it is."""
         exact = a.astype(np.float64)
         return cls(exact, np.zeros(exact.shape), abs(exact))
 
-    def within(self, name: Format) -> Value:
-        """Nothing is promised where the numbers may leave the range of a format."""
+    def read(self, arithmetic: Arithmetic) -> Value:
+        """A tensor as a layer finds it: numbers that were given are first brought to storage.
+
+        Those that a layer before has written are stored already, and carry that in their error.
+        """
+        off = lost(self.exact, 0.0, arithmetic.storage, arithmetic)
+        return replace(self, error=np.where(self.error == 0, off, self.error))
+
+    def fitted(self, name: Format, arithmetic: Arithmetic) -> Value:
+        """The same tensor once it is rounded to a format, if that is narrower than storage."""
+        if not narrower(name, arithmetic.storage):
+            return self
+        off = lost(self.exact, self.error, name, arithmetic)
+        return replace(self, error=self.error + off)
+
+    @property
+    def reach(self) -> Array:
+        """The largest that each element may be in a backend, without its sign."""
+        return abs(self.exact) + self.error
+
+    def within(self, name: Format, most: Array | float | None = None) -> Value:
+        """Nothing is promised where a number on the way may leave the range of a format.
+
+        most: the largest of these numbers; by default the sums of |w||x|, which bound every
+        partial sum.
+        """
         with np.errstate(invalid="ignore"):
-            beyond = ~(self.size * SLACK + self.error <= float_format(name).largest)
+            largest = (self.size if most is None else most) * SLACK + self.error
+            beyond = ~(largest <= float_format(name).largest)
         if not beyond.any():
             return self
-        return replace(self, error=np.where(beyond & np.isfinite(self.exact), np.inf, self.error))
+        return replace(self, error=np.where(beyond, np.inf, self.error))
 
     def stored(self, arithmetic: Arithmetic) -> Value:
         """The same tensor once it is written down, in a format that may have fewer bits."""
-        form, finer = float_format(arithmetic.storage), float_format(arithmetic.accumulate)
-        error = self.error
-        if form.bits < finer.bits or form.least_exponent > finer.least_exponent:
-            least = form.smallest_normal if arithmetic.flushes_subnormals else form.smallest
-            error = error + unit(arithmetic.storage, arithmetic) * (abs(self.exact) + error) + least
-        return replace(self, error=error).within(arithmetic.storage)
+        if not narrower(arithmetic.storage, arithmetic.accumulate):
+            return self
+        least = least_step(arithmetic.storage, arithmetic)
+        off = unit(arithmetic.storage, arithmetic) * self.reach + least
+        value = replace(self, error=self.error + off)
+        return value.within(arithmetic.storage, abs(self.exact))
+
+    def settled(self) -> Value:
+        """No bound is NaN: it is infinite where it cannot be known, 0 beside NaN and infinities."""
+        error = np.where(np.isnan(self.error), np.inf, self.error * SLACK)
+        return replace(self, error=np.where(np.isfinite(self.exact), error, 0.0))
