@@ -114,7 +114,7 @@ def compare(answer: Array | None, value: Value, *, exact: bool = False) -> Verdi
         same = np.where(np.isnan(expected), np.isnan(found), found == expected)
         ratio = np.where(special, np.where(same, 0.0, np.inf), ratio)
         ratio = np.where(~special & ~np.isfinite(found), np.inf, ratio)
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)  # a bound that is no number promises all
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)  # NaN for a bound lets nothing pass
         free = ~special & np.isinf(value.error)
         ratio = np.where(free, 0.0, ratio)
         equal = float(np.mean((found == expected.astype(np.float32)) | (special & same)))
