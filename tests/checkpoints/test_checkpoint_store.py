@@ -42,7 +42,7 @@ def test_converting_ones_own_checkpoint_is_refused_rather_than_done_without_its_
 def test_a_safetensors_file_with_the_networks_own_names_is_converted(path, batch_norm):
     checkpoint = small(batch_norm=batch_norm)
     save_file(dict(checkpoint.tensors), path)
-    found = convert(path, checkpoint.model, conventions="pytorch", **checkpoint.options)
+    found = convert(path, checkpoint.model, conventions="caffe", **checkpoint.options)
     assert_same_tensors(found.tensors, checkpoint.tensors)
     assert found.network.layers == checkpoint.network.layers
     with pytest.raises(ValueError, match=r"stem\.weight' has shape"):
