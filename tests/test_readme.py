@@ -1,0 +1,56 @@
+"""The README's commands and code, run as they stand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from matplotlib import cbook
+
+from refnet.cli import main
+
+README = Path(__file__).parent.parent / "README.md"
+FENCES = re.findall(r"```(\w*)\n(.*?)```", README.read_text("utf-8"), re.S)
+COMMANDS = [line for kind, text in FENCES if kind == "sh" for line in text.splitlines()]
+
+
+def test_the_readme_has_commands_and_code():
+    assert len(COMMANDS) >= 12
+    assert sum(kind == "python" for kind, _ in FENCES) == 3
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_runs(command, tmp_path, monkeypatch, capsys):
+    for engine in ("onnxruntime", "onnx"):
+        if engine in command:
+            pytest.importorskip(engine, reason=f"{engine}: pip install '.[test]'")
+    photo = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    for name in ("photo.jpg", "folder/inside.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(photo, tmp_path / name)
+    (tmp_path / "more").mkdir()
+    shutil.copy(Path(photo).parent / "Minduka_Present_Blue_Pack.png", tmp_path / "more")
+    monkeypatch.chdir(tmp_path)
+    program, *words = shlex.split(command)
+    assert program == "refnet"
+    assert main(words) == 0
+    assert capsys.readouterr().out
+
+
+def test_the_code_runs_and_the_backend_in_it_is_right():
+    found: dict = {}
+    for kind, text in FENCES:
+        if kind == "python":
+            exec(compile(text, "README.md", "exec"), found)
+    from refnet.oracle.check import check
+
+    report = check(found["Mine"](), "ops")
+    assert report.holds, report.first_bad
+
+
+def test_what_the_readme_prints_of_a_tool_is_what_is_printed(capsys):
+    assert main(["cost", "v2", "--as", "fvcore"]) == 0
+    assert capsys.readouterr().out in README.read_text("utf-8")
