@@ -55,7 +55,13 @@ def check_pair(value: Any, name: str) -> tuple[int, int]:
 
 
 def check_padding(padding: Any) -> None:
-    """Refuse anything but "same", "valid" or four counts (top, bottom, left, right)."""
+    """Refuse anything but "same", "valid" or four counts (top, bottom, left, right).
+
+    >>> check_padding((1, 1))
+    Traceback (most recent call last):
+    ...
+    ValueError: padding: (1, 1), expected 'same', 'valid' or (top, bottom, left, right)
+    """
     if isinstance(padding, str) and padding in ("same", "valid"):
         return
     if not isinstance(padding, tuple) or len(padding) != 4:
@@ -67,19 +73,37 @@ def check_padding(padding: Any) -> None:
 
 
 def check_rank(shape: Shape, name: str, axes: str) -> None:
-    """The number of axes, named in `axes` as in "B, H, W, M"."""
+    """The number of axes, named in `axes` as in "B, H, W, M".
+
+    >>> check_rank((8, 8, 3), "x", "B, H, W, M")
+    Traceback (most recent call last):
+    ...
+    ValueError: x: 3 axes (8, 8, 3), expected (B, H, W, M)
+    """
     if len(shape) != axes.count(",") + 1:
         raise ValueError(f"{name}: {len(shape)} axes {shape}, expected ({axes})")
 
 
 def check_not_empty(shape: Shape, name: str) -> None:
-    """Every axis but the first (the batch, which may be empty) has at least one element."""
+    """Every axis but the first (the batch, which may be empty) has at least one element.
+
+    >>> check_not_empty((1, 8, 0, 3), "x")
+    Traceback (most recent call last):
+    ...
+    ValueError: x: an axis of no elements (1, 8, 0, 3)
+    """
     if 0 in shape[1:]:
         raise ValueError(f"{name}: an axis of no elements {shape}")
 
 
 def check_vector(shape: Shape, name: str, length: int) -> None:
-    """A vector of `length` numbers, one for each channel."""
+    """A vector of `length` numbers, one for each channel.
+
+    >>> check_vector((3, 1), "b", 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: b: shape (3, 1), expected (3,): one number a channel
+    """
     if shape != (length,):
         raise ValueError(f"{name}: shape {shape}, expected ({length},): one number a channel")
 
@@ -107,7 +131,13 @@ def check_conv(x: Shape, w: Shape, b: Shape | None, groups: Any) -> None:
 
 
 def check_depthwise(x: Shape, w: Shape, b: Shape | None) -> None:
-    """The shapes of a depthwise convolution: one filter, or `multiplier` of them, a channel."""
+    """The shapes of a depthwise convolution: one filter, or `multiplier` of them, a channel.
+
+    >>> check_depthwise((1, 8, 8, 4), (3, 3, 3, 1), None)
+    Traceback (most recent call last):
+    ...
+    ValueError: w: filters for 3 channels, but x has 4 (x: (1, 8, 8, 4), w: (3, 3, 3, 1))
+    """
     check_rank(x, "x", "B, H, W, M")
     check_rank(w, "w", "D_K, D_K, M, multiplier")
     check_not_empty(x, "x")
@@ -119,20 +149,38 @@ def check_depthwise(x: Shape, w: Shape, b: Shape | None) -> None:
 
 
 def check_pointwise(x: Shape, w: Shape, b: Shape | None) -> None:
-    """The shapes of a 1x1 convolution."""
+    """The shapes of a 1x1 convolution.
+
+    >>> check_pointwise((1, 8, 8, 4), (3, 3, 4, 16), None)
+    Traceback (most recent call last):
+    ...
+    ValueError: w: a kernel of 3 x 3, expected 1 x 1 (w: (3, 3, 4, 16))
+    """
     check_conv(x, w, b, 1)
     if w[:2] != (1, 1):
         raise ValueError(f"w: a kernel of {w[0]} x {w[1]}, expected 1 x 1 (w: {w})")
 
 
 def check_kernel(w: Shape) -> None:
-    """A kernel without a tap, or without a channel, computes nothing."""
+    """A kernel without a tap, or without a channel, computes nothing.
+
+    >>> check_kernel((3, 3, 0, 16))
+    Traceback (most recent call last):
+    ...
+    ValueError: w: an axis of no elements (3, 3, 0, 16)
+    """
     if 0 in w:
         raise ValueError(f"w: an axis of no elements {w}")
 
 
 def check_dense(x: Shape, w: Shape, b: Shape | None) -> None:
-    """The shapes of a fully connected layer."""
+    """The shapes of a fully connected layer.
+
+    >>> check_dense((1, 1024), (1000, 1024), None)          # PyTorch's order of axes
+    Traceback (most recent call last):
+    ...
+    ValueError: w: 1000 inputs, but x has 1024 (x: (1, 1024), w: (1000, 1024))
+    """
     check_rank(x, "x", "B, M")
     check_rank(w, "w", "M, N")
     check_kernel(w)
@@ -143,7 +191,13 @@ def check_dense(x: Shape, w: Shape, b: Shape | None) -> None:
 
 
 def check_add(x: Shape, y: Shape) -> None:
-    """A residual connection joins two maps of one shape; nothing is broadcast."""
+    """A residual connection joins two maps of one shape; nothing is broadcast.
+
+    >>> check_add((1, 8, 8, 4), (1, 8, 8, 1))
+    Traceback (most recent call last):
+    ...
+    ValueError: y: shape (1, 8, 8, 1), but x has (1, 8, 8, 4): a residual sum needs equal shapes
+    """
     if x != y:
         raise ValueError(f"y: shape {y}, but x has {x}: a residual sum needs equal shapes")
 
@@ -167,20 +221,38 @@ def check_concat(shapes: Sequence[Shape]) -> None:
 
 
 def check_batch_norm(x: Shape, gamma: Shape, beta: Shape, mean: Shape, variance: Shape) -> None:
-    """The four vectors of a batch normalisation, one number for each channel of x."""
+    """The four vectors of a batch normalisation, one number for each channel of x.
+
+    >>> check_batch_norm((1, 8, 8, 4), (4,), (4,), (3,), (4,))
+    Traceback (most recent call last):
+    ...
+    ValueError: mean: shape (3,), expected (4,): one number a channel
+    """
     named = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}
     for name, shape in named.items():
         check_vector(shape, name, x[-1])
 
 
 def check_variance(variance: Sequence[float], epsilon: float) -> None:
-    """No variance is so negative that epsilon does not make up for it; NaN is let through."""
+    """No variance is so negative that epsilon does not make up for it; NaN is let through.
+
+    >>> check_variance([0.5, -0.25], 1e-3)
+    Traceback (most recent call last):
+    ...
+    ValueError: variance: -0.25 + epsilon 0.001 in channel 1 has no root
+    """
     for m, value in enumerate(variance):
         if value + epsilon < 0:
             raise ValueError(f"variance: {value} + epsilon {epsilon} in channel {m} has no root")
 
 
 def check_activation(activation: str | None) -> None:
-    """The activations of MobileNet, or none."""
+    """The activations of MobileNet, or none.
+
+    >>> check_activation("swish")
+    Traceback (most recent call last):
+    ...
+    ValueError: activation: 'swish', expected 'relu', 'relu6' or None
+    """
     if activation not in (None, "relu", "relu6"):
         raise ValueError(f"activation: {activation!r}, expected 'relu', 'relu6' or None")

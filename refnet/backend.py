@@ -91,6 +91,11 @@ class Arithmetic:
 class Backend(Protocol):
     """Runs networks. `prepare` is called once, what it returns as often as there are inputs.
 
+    >>> class Mine:
+    ...     arithmetic = Arithmetic()
+    >>> isinstance(Mine(), Backend)                 # it says in what, but not how it runs
+    False
+
     The network's outputs may be any of its layers; a backend that cannot show one raises
     NotImplementedError, and is asked for less.
     """
@@ -110,6 +115,12 @@ class Backend(Protocol):
 @dataclass(frozen=True)
 class Case:
     """One question to a backend, with all that is needed to judge its answer.
+
+    >>> from refnet.network import Layer
+    >>> relu = Network("relu", (Layer("y", "relu", ("x",)),), {"x": (2,)}, ("y",))
+    >>> case = Case("demo", relu, {}, {"x": np.array([[-1, 2]])}, {"y": np.array([[0, 2]])}, 4)
+    >>> sorted(case.inputs), sorted(case.expected)
+    (['x'], ['y'])
 
     expected: the oracle's outputs. exact_below: a power of two that no sum of |w||x| + |b|
     reaches, where every number is an integer: then any order of summation is exact in an

@@ -17,7 +17,11 @@ from refnet.geometry import Padding, Pair
 
 @dataclass(frozen=True)
 class ConvAttrs:
-    """Keywords of conv2d."""
+    """Keywords of conv2d.
+
+    >>> ConvAttrs("same", stride=2)
+    ConvAttrs(padding='same', stride=2, dilation=1, groups=1)
+    """
 
     padding: Padding
     stride: Pair = 1
@@ -27,7 +31,11 @@ class ConvAttrs:
 
 @dataclass(frozen=True)
 class DepthwiseAttrs:
-    """Keywords of depthwise_conv2d."""
+    """Keywords of depthwise_conv2d.
+
+    >>> DepthwiseAttrs((1, 1, 1, 1), stride=2)
+    DepthwiseAttrs(padding=(1, 1, 1, 1), stride=2, dilation=1)
+    """
 
     padding: Padding
     stride: Pair = 1
@@ -36,14 +44,22 @@ class DepthwiseAttrs:
 
 @dataclass(frozen=True)
 class PointwiseAttrs:
-    """Keywords of pointwise_conv2d."""
+    """Keywords of pointwise_conv2d.
+
+    >>> PointwiseAttrs()                            # a 1x1 kernel has nothing to pad
+    PointwiseAttrs(stride=1)
+    """
 
     stride: Pair = 1
 
 
 @dataclass(frozen=True)
 class PoolAttrs:
-    """Keywords of average_pool."""
+    """Keywords of average_pool.
+
+    >>> PoolAttrs(3, "same")                        # at the edge a mean of fewer than nine
+    PoolAttrs(size=3, padding='same', stride=1, include_padding=False)
+    """
 
     size: Pair
     padding: Padding
@@ -53,7 +69,11 @@ class PoolAttrs:
 
 @dataclass(frozen=True)
 class MaxPoolAttrs:
-    """Keywords of max_pool."""
+    """Keywords of max_pool.
+
+    >>> MaxPoolAttrs(3, "valid", stride=2)
+    MaxPoolAttrs(size=3, padding='valid', stride=2)
+    """
 
     size: Pair
     padding: Padding
@@ -62,7 +82,11 @@ class MaxPoolAttrs:
 
 @dataclass(frozen=True)
 class BatchNormAttrs:
-    """Keywords of batch_norm."""
+    """Keywords of batch_norm.
+
+    >>> Layer("norm", "batch_norm", ("x",), BatchNormAttrs(epsilon=1e-3)).keywords()
+    {'epsilon': 0.001}
+    """
 
     epsilon: float
 
@@ -75,7 +99,12 @@ Attrs = WindowAttrs | BatchNormAttrs
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation: its function's name, the names of what it reads, and its parameters."""
+    """One operation: its function's name, the names of what it reads, and its parameters.
+
+    >>> layer = Layer("fc", "dense", ("pool",), params={"weight": (1024, 1000), "bias": (1000,)})
+    >>> layer.tensor_names()
+    ('fc.weight', 'fc.bias')
+    """
 
     name: str
     op: str

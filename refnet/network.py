@@ -51,6 +51,9 @@ __all__ = [
 class Conventions:
     """What two implementations of "the same" network may do differently.
 
+    >>> TENSORFLOW.pad(3), PYTORCH.pad(3)
+    ('same', (1, 1, 1, 1))
+
     padding: where stride 2 on an even map puts its one row of padding: "same" at the end
         (TensorFlow), "symmetric" at the start (PyTorch, Caffe). Same shapes, other values.
     epsilon: added to batch norm's variance. activation: ReLU6, or the papers' first ReLU.
@@ -91,6 +94,11 @@ CONVENTIONS = {"tensorflow": TENSORFLOW, "pytorch": PYTORCH, "caffe": CAFFE}
 @dataclass(frozen=True)
 class Network:
     """Layers in an order in which they can run, the shapes of the inputs, the outputs' names.
+
+    >>> Network("broken", (Layer("relu", "relu", ("map",)),), {"image": (8, 8, 3)}, ("relu",))
+    Traceback (most recent call last):
+    ...
+    ValueError: layer 'relu': reads 'map', which nothing before it makes
 
     `inputs` maps a name to a shape without its batch axis: {"image": (224, 224, 3)}.
     Raises ValueError, naming the layer, where a name is unknown or shapes do not fit.

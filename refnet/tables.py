@@ -32,6 +32,10 @@ def table(network: Network) -> str:
 def layer_rows(network: Network) -> list[Row]:
     """Table 1 of the V1 paper: one row a layer, repeated rows and pairs of rows told once.
 
+    >>> from refnet.models import mobilenet_v1
+    >>> layer_rows(mobilenet_v1())[1]
+    ('Conv / s2', '3 x 3 x 3 x 32', '224 x 224 x 3')
+
     Batch norms and activations go without saying, as in the paper. Where branches are joined
     every row stands: two alike may lie side by side, which is no repeat.
     """
@@ -47,7 +51,12 @@ def layer_rows(network: Network) -> list[Row]:
 
 
 def block_rows(network: Network) -> list[Row]:
-    """Table 2 of the V2 paper: input, operator, t, c, n, s, one row a run of equal blocks."""
+    """Table 2 of the V2 paper: input, operator, t, c, n, s, one row a run of equal blocks.
+
+    >>> from refnet.models import mobilenet_v2
+    >>> block_rows(mobilenet_v2())[3]
+    ('112^2 x 16', 'bottleneck', '6', '24', '2', '2')
+    """
     shapes = network.shapes()
     rows: list[Row] = []
     for block, members in groupby(network.layers, key=lambda layer: layer.name.split(".")[0]):
@@ -76,7 +85,12 @@ def block_rows(network: Network) -> list[Row]:
 
 
 def align(rows: Sequence[Row]) -> str:
-    """Columns of equal width, two spaces between them."""
+    """Columns of equal width, two spaces between them.
+
+    >>> print(align([("layer", "MACs"), ("stem", "10838016")]))
+    layer  MACs
+    stem   10838016
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -150,7 +164,11 @@ def _map_size(x: Shape) -> str:
 
 
 def flush_right(rows: Sequence[Row], first: int = 1) -> list[Row]:
-    """The same rows, with every column from `first` on set flush right."""
+    """The same rows, with every column from `first` on set flush right.
+
+    >>> flush_right([("layer", "MACs"), ("stem", "10838016")])
+    [('layer', '    MACs'), ('stem', '10838016')]
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         (*row[:first], *(c.rjust(w) for c, w in zip(row[first:], widths[first:], strict=True)))

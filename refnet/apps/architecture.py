@@ -27,7 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options that were given."""
+    """The options that were given.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_arguments(parser)
+    >>> options(parser.parse_args(["--alpha", "0.5", "--shallow"]))
+    {'alpha': 0.5, 'shallow': True}
+    """
     known = ("alpha", "resolution", "shallow", "expansion", "divisor")
     given = {name: getattr(arguments, name) for name in known}
     return {name: value for name, value in given.items() if value is not None}
@@ -41,7 +47,13 @@ def network(
     classes: int | None = None,
     batch_norm: bool = True,
 ) -> Network:
-    """The network; an option that the model does not have is refused by name."""
+    """The network; an option that the model does not have is refused by name.
+
+    >>> network("v1", {"expansion": 6})
+    Traceback (most recent call last):
+    ...
+    ValueError: v1 has no option 'expansion'; it takes alpha, ...
+    """
     if conventions not in CONVENTIONS:
         raise ValueError(f"conventions: {conventions!r}, expected {', '.join(CONVENTIONS)}")
     return build(

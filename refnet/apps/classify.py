@@ -26,7 +26,12 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Guess:
-    """One class: its number in the checkpoint's own counting, its name, its probability."""
+    """One class: its number in the checkpoint's own counting, its name, its probability.
+
+    >>> guess = Guess(1, "tench", 0.75)
+    >>> f"{guess.label}: {guess.probability:.0%}"
+    'tench: 75%'
+    """
 
     index: int
     label: str
@@ -35,7 +40,13 @@ class Guess:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one network says of one photo. `seconds` is the network's run alone."""
+    """What one network says of one photo. `seconds` is the network's run alone.
+
+    >>> top = (Guess(1, "tench", 0.75), Guess(0, "background", 0.25))
+    >>> answer = Answer("a.jpg", (400, 300), "v1", "tf-slim", 568740352, 4222057, 0.1, top)
+    >>> [guess.label for guess in answer.top]
+    ['tench', 'background']
+    """
 
     image: str
     size: tuple[int, int]  # columns, rows, as photos are spoken of
@@ -94,7 +105,12 @@ class Classifier:
 def classify(
     paths: Iterable[Path], classifiers: Sequence[Classifier], top: int = 5
 ) -> Iterator[tuple[Path, list[Answer], list[Exception]]]:
-    """For each photo the answers, one a classifier, and what kept others from answering."""
+    """For each photo the answers, one a classifier, and what kept others from answering.
+
+    >>> for path, answers, problems in classify([Path("gone.jpg")], []):
+    ...     print(path, answers, problems)
+    gone.jpg [] [FileNotFoundError('gone.jpg: no such file')]
+    """
     for path in paths:
         answers: list[Answer] = []
         problems: list[Exception] = []

@@ -45,7 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def figures(network: Network) -> dict[str, str | int | float]:
-    """What is compared, folded, for one image of float32 numbers."""
+    """What is compared, folded, for one image of float32 numbers.
+
+    >>> found = figures(architecture.parse("v1"))
+    >>> found["MACs, all taps"], found["MACs, executed"], found["parameters"]
+    (568740352, 567875744, 4221032)
+    """
     book, moved = ledger(network), traffic(network)
     total = sum(t.moved for t in moved)
     macs = book.total("macs")

@@ -94,7 +94,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def per_layer(network: Network, book: Ledger) -> str:
-    """One line a layer, in the ledger's order: the products, the numbers, the bytes."""
+    """One line a layer, in the ledger's order: the products, the numbers, the bytes.
+
+    >>> network = architecture.parse("v1:resolution=32")
+    >>> print("\\n".join(per_layer(network, ledger(network)).splitlines()[:3]))
+    mobilenet_v1_1.0_32
+    layer                    output             MACs   executed  parameters  bytes moved  MAC/byte
+    stem                     16 x 16 x 32    221,184    212,064         896       48,640      4.55
+    """
     moved = {t.layer: t for t in traffic(network)}
     shapes = network.shapes()
     rows = [("layer", "output", "MACs", "executed", "parameters", "bytes moved", "MAC/byte")]

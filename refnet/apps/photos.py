@@ -15,7 +15,11 @@ from refnet.image import is_image_name
 
 @dataclass(frozen=True)
 class Found:
-    """The photos that words name, and for each word or folder that names none the reason."""
+    """The photos that words name, and for each word or folder that names none the reason.
+
+    >>> find(["cat.jpg", "no-such-*.jpg"]).problems         # one word wrong, the other still holds
+    ['no-such-*.jpg: no image matches']
+    """
 
     paths: list[Path]
     problems: list[str]

@@ -20,7 +20,12 @@ FORMAT = 1  # of the description below; another number is refused, not guessed a
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which upstream file a checkpoint was made of, under which licence, by what."""
+    """Which upstream file a checkpoint was made of, under which licence, by what.
+
+    >>> from refnet.checkpoints import load
+    >>> load("v1").provenance.converter
+    'refnet weights convert mobilenet_v1_1.0_224.tflite --as v1'
+    """
 
     file: str
     sha256: str
@@ -31,6 +36,11 @@ class Provenance:
 @dataclass(frozen=True)
 class Checkpoint:
     """A network, its tensors, and all that is needed to use them rightly.
+
+    >>> from refnet.checkpoints import load
+    >>> checkpoint = load("v2")
+    >>> checkpoint.network.name, checkpoint.network.conventions.padding, checkpoint.preprocessing
+    ('mobilenet_v2_1.0_224', 'symmetric', 'torchvision')
 
     model, options: the arguments of `models.build` that give `network`.
     preprocessing: the name of the recipe that the network was trained or measured with.
@@ -95,7 +105,13 @@ class Checkpoint:
 
 
 def describe(description: Mapping[str, Any], tensors: Mapping[str, Array]) -> Checkpoint:
-    """The checkpoint that a description and its tensors make; the inverse of `description`."""
+    """The checkpoint that a description and its tensors make; the inverse of `description`.
+
+    >>> from refnet.checkpoints import load
+    >>> checkpoint = load("v1")
+    >>> describe(checkpoint.description(), checkpoint.tensors).network == checkpoint.network
+    True
+    """
     if not isinstance(description, Mapping):
         raise ValueError(f"description: a {type(description).__name__}, expected an object")
     if description.get("format") != FORMAT:

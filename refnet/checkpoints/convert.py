@@ -23,7 +23,11 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: its reader, and the conventions of those who write it."""
+    """A file format: its reader, and the conventions of those who write it.
+
+    >>> FORMATS[".pth"].name, FORMATS[".pth"].conventions, FORMATS[".pth"].preprocessing
+    ('PyTorch', 'pytorch', 'torchvision')
+    """
 
     name: str
     reader: Any
@@ -50,6 +54,11 @@ def convert(
     **options: Any,
 ) -> Checkpoint:
     """The checkpoint of `model` ("v1" or "v2", with its options) that a file holds.
+
+    >>> convert(Path(__file__), "v1")
+    Traceback (most recent call last):
+    ...
+    ValueError: ...convert.py: unknown ending '.py', expected one of .tflite, .pth, ...
 
     conventions: "tensorflow", "pytorch" or "caffe" for padding, epsilon and activation, and
     preprocessing: a recipe's name; by default those of the file's format.
@@ -120,11 +129,17 @@ def _named_tensors(
 
 
 def check_recipe(name: str | None) -> None:
-    """Refuse the name of a recipe that does not exist."""
+    """Refuse the name of a recipe that does not exist.
+
+    >>> check_recipe("imagenet")
+    Traceback (most recent call last):
+    ...
+    ValueError: preprocessing: 'imagenet', expected one of tf-slim, ...
+    """
     from refnet.preprocessing import RECIPES
 
     if name not in (None, *RECIPES):
-        raise ValueError(f"recipe: {name!r}, expected one of {', '.join(RECIPES)}")
+        raise ValueError(f"preprocessing: {name!r}, expected one of {', '.join(RECIPES)}")
 
 
 def _conventions(name: str, classes: int) -> Conventions:

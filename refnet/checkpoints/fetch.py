@@ -33,7 +33,14 @@ _FAILURES = (
 
 
 def cached(entry: Entry) -> Path | None:
-    """The upstream file, if it is in the cache and is the right one."""
+    """The upstream file, if it is in the cache and is the right one.
+
+    >>> from unittest.mock import patch
+    >>> from refnet.checkpoints.manifest import entry
+    >>> with patch.dict("os.environ", REFNET_CACHE="no-such-folder"):
+    ...     print(cached(entry("v1")))
+    None
+    """
     path = cache_dir() / entry.upstream["file"]
     if not path.is_file():
         return None

@@ -28,6 +28,11 @@ KERNEL_OPS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "dense")
 class ForeignLayer:
     """A convolution or a fully connected layer, with the batch norm that follows it, if any.
 
+    >>> ForeignLayer("fc", np.zeros((1000, 1024)), "OIHW")
+    Traceback (most recent call last):
+    ...
+    ValueError: 'fc': a kernel of shape (1000, 1024), expected 4 axes
+
     norm: gamma, beta, mean and variance. said: what the file says of stride, padding and
     activation, as a Layer's attributes would; empty where the format holds no such thing.
     """
@@ -48,7 +53,12 @@ class ForeignLayer:
 
 
 def has_batch_norm(layers: Sequence[ForeignLayer]) -> bool:
-    """Whether the convolutions of a file carry batch norm; they must do so all or none."""
+    """Whether the convolutions of a file carry batch norm; they must do so all or none.
+
+    >>> kernel, norm = np.zeros((8, 3, 3, 3)), {"gamma": np.ones(8)}
+    >>> has_batch_norm([ForeignLayer("conv", kernel, "OIHW", norm=norm)])
+    True
+    """
     with_norm = [layer.norm is not None for layer in layers if layer.kernel.ndim == 4]
     if any(with_norm[:-1]) and not all(with_norm[:-1]):  # the last one may be the classifier
         raise ValueError(
@@ -60,6 +70,12 @@ def has_batch_norm(layers: Sequence[ForeignLayer]) -> bool:
 
 def assign(network: Network, layers: Sequence[ForeignLayer]) -> dict[str, Array]:
     """The tensors of `network`, taken from `layers` in order.
+
+    >>> layer = Layer("classifier", "dense", ("x",), params={"weight": (4, 10)})
+    >>> network = Network("one layer", (layer,), {"x": (4,)}, ("classifier",))
+    >>> found = assign(network, [ForeignLayer("fc", np.zeros((10, 4), np.float32), "OI")])
+    >>> found["classifier.weight"].shape            # PyTorch's (N, M), turned
+    (4, 10)
 
     Raises ValueError, naming both layers, where counts, shapes, biases, strides, paddings or
     activations do not fit.

@@ -17,6 +17,10 @@ ALIASES = {"v1": "mobilenet_v1_1.0_224", "v2": "mobilenet_v2_1.0_224"}
 class Entry:
     """One checkpoint of the manifest.
 
+    >>> found = entry("v1")
+    >>> found.licence, found.path.is_file(), found.upstream["file"]
+    ('Apache-2.0', True, 'mobilenet_v1_1.0_224.tflite')
+
     upstream: file name, SHA-256 and size of the file that the authors published; carriers:
     where that file can be had, in the order to try.
     """
@@ -39,7 +43,11 @@ class Entry:
 
 
 def folder() -> Path:
-    """The weights/ folder: inside an installed package, or beside it in a clone."""
+    """The weights/ folder: inside an installed package, or beside it in a clone.
+
+    >>> folder().name, (folder() / "manifest.json").is_file()
+    ('weights', True)
+    """
     package = Path(__file__).resolve().parent.parent
     for candidate in (package / "weights", package.parent / "weights"):
         if (candidate / "manifest.json").is_file():
@@ -48,7 +56,11 @@ def folder() -> Path:
 
 
 def read() -> dict[str, Any]:
-    """The manifest as it stands in weights/manifest.json."""
+    """The manifest as it stands in weights/manifest.json.
+
+    >>> sorted(read())
+    ['about', 'checkpoints', 'labels', 'version']
+    """
     path = folder() / "manifest.json"
     try:
         manifest = json.loads(path.read_text("utf-8"))
@@ -62,7 +74,11 @@ def read() -> dict[str, Any]:
 
 
 def entries() -> dict[str, Entry]:
-    """The shipped checkpoints by name."""
+    """The shipped checkpoints by name.
+
+    >>> [found.file for found in entries().values()]
+    ['mobilenet_v1_1.0_224.safetensors', 'mobilenet_v2_1.0_224.safetensors']
+    """
     try:
         return {
             name: Entry(name=name, **{**entry, "carriers": tuple(entry["carriers"])})
@@ -82,7 +98,11 @@ def names() -> tuple[str, ...]:
 
 
 def entry(name: str) -> Entry:
-    """The shipped checkpoint of that name or short name."""
+    """The shipped checkpoint of that name or short name.
+
+    >>> entry("v2").name
+    'mobilenet_v2_1.0_224'
+    """
     known = entries()
     full = ALIASES.get(name, name)
     if full not in known:

@@ -52,6 +52,15 @@ def read(path: Path) -> list[ForeignLayer]:
 def state_dict(path: Path) -> dict[str, Array]:
     """Every tensor of the file by name.
 
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".pth") as file:
+    ...     pickle.dump(print, file)                # a program, however harmless this one
+    ...     file.flush()
+    ...     state_dict(Path(file.name))
+    Traceback (most recent call last):
+    ...
+    ValueError: not a whole PyTorch state dict (UnpicklingError asks for builtins.print, ...
+
     Raises ValueError for a file that is cut short, or that asks for anything but tensors.
     """
     with open(path, "rb") as file:

@@ -40,7 +40,11 @@ def load(name: str | Path) -> Checkpoint:
 
 
 def read(path: Path) -> Checkpoint:
-    """The checkpoint in a file that `save` wrote."""
+    """The checkpoint in a file that `save` wrote.
+
+    >>> read(manifest.entry("v1").path).network.name
+    'mobilenet_v1_1.0_224'
+    """
     tensors, metadata = tensors_of(path)
     if KEY not in metadata:
         raise ValueError(
@@ -55,6 +59,10 @@ def read(path: Path) -> Checkpoint:
 
 def tensors_of(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """All tensors of a safetensors file by name, and its metadata.
+
+    >>> tensors, metadata = tensors_of(manifest.entry("v1").path)
+    >>> tensors["stem.weight"].shape, list(metadata)
+    ((3, 3, 3, 32), ['refnet'])
 
     Raises ValueError where the file is cut short or holds numbers that are not float32.
     """
@@ -76,12 +84,23 @@ def tensors_of(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint whole or not at all; the same checkpoint gives the same bytes."""
+    """Write a checkpoint whole or not at all; the same checkpoint gives the same bytes.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(load("v2"), Path(folder, "mine.safetensors"))
+    ...     print(load(Path(folder, "mine.safetensors")).network == load("v2").network)
+    True
+    """
     write_whole(path, to_bytes(checkpoint))
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """The file's bytes."""
+    """The file's bytes.
+
+    >>> to_bytes(load("v1")) == to_bytes(load("v1"))
+    True
+    """
     from safetensors.numpy import save as serialise
 
     tensors = {name: np.ascontiguousarray(a) for name, a in checkpoint.tensors.items()}

@@ -20,7 +20,11 @@ from refnet.errors import MissingPackageError, one_line
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `holds` is None where it could not be."""
+    """One thing that was looked at. `holds` is None where it could not be.
+
+    >>> Finding("v1", None, "its upstream file is not at hand").holds is None
+    True
+    """
 
     name: str
     holds: bool | None
@@ -68,7 +72,11 @@ def _upstream(entry: Entry, checkpoint: Checkpoint, fetching: bool) -> Finding:
 
 
 def rederive(entry: Entry, checkpoint: Checkpoint, path: Path) -> Finding:
-    """Convert the upstream file again and compare with the shipped one, byte for byte."""
+    """Convert the upstream file again and compare with the shipped one, byte for byte.
+
+    >>> rederive(manifest.entry("v1"), load("v1"), Path("gone.tflite"))
+    Finding(name='mobilenet_v1_1.0_224', holds=False, what='gone.tflite: no such file')
+    """
     try:
         again = convert(path, **entry.convert)
     except MissingPackageError as problem:

@@ -23,6 +23,9 @@ from refnet.network import Network
 class Term:
     """`factor` times the ledger's total of a kind, and why the tool counts it so.
 
+    >>> [(term.factor, term.kind) for term in TOOLS["fvcore"].terms]
+    [(1, 'macs'), (2, 'batch norm'), (1, 'pooled')]
+
     modules_only: the tool hooks torch modules, and misses what a network calls as a function.
     """
 
@@ -34,7 +37,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Tool:
-    """A counter: what it calls its figure, and the terms that the figure is made of."""
+    """A counter: what it calls its figure, and the terms that the figure is made of.
+
+    >>> TOOLS["torch"].prints, TOOLS["thop"].prints, TOOLS["keras"].prints
+    ('FLOPs', 'MACs', 'parameters')
+    """
 
     name: str
     prints: str
@@ -117,7 +124,12 @@ def as_tool(network: Network, tool: str) -> int:
 
 
 def terms(network: Network, tool: str) -> list[tuple[Term, int]]:
-    """The terms of that figure with what each of them adds."""
+    """The terms of that figure with what each of them adds.
+
+    >>> from refnet.models import mobilenet_v1
+    >>> [(term.factor, term.kind, count) for term, count in terms(mobilenet_v1(), "torch")]
+    [(2, 'macs', 1137480704)]
+    """
     if tool not in TOOLS:
         raise ValueError(f"tool: {tool!r}, expected one of {', '.join(TOOLS)}")
     book = ledger(network)
@@ -126,7 +138,13 @@ def terms(network: Network, tool: str) -> list[tuple[Term, int]]:
 
 
 def explain(network: Network, tool: str) -> str:
-    """The figure, and the rows that add up to it."""
+    """The figure, and the rows that add up to it.
+
+    >>> from refnet.models import mobilenet_v1
+    >>> print(explain(mobilenet_v1(), "torch"))
+    torch: 1,137,480,704 FLOPs of mobilenet_v1_1.0_224
+      1,137,480,704  2 x macs: a multiplication and an addition
+    """
     found = terms(network, tool)
     lines = [f"{tool}: {sum(n for _, n in found):,} {TOOLS[tool].prints} of {network.name}"]
     for term, count in found:

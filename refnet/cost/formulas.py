@@ -66,6 +66,9 @@ def taps(
 def executed_on_axis(axis: Axis) -> int:
     """Pairs of an output and a tap along one axis that meet the map, in closed form.
 
+    >>> executed_on_axis(Axis(size=4, kernel=3, stride=1, dilation=1, before=1, after=1))   # of 12
+    10
+
     Tap i of output r reads r s + o with o = i d - before. It meets the map for
     ceil(-o / s) <= r <= floor((size - 1 - o) / s), and r lies in 0 .. D_G - 1.
     """
@@ -209,12 +212,20 @@ def parameters(
 
 
 def standard_weights(D_K: Pair, M: int, N: int, *, groups: int = 1) -> int:
-    """D_K^2 M N weights, over the number of groups: the cost for one pixel, all taps."""
+    """D_K^2 M N weights, over the number of groups: the cost for one pixel, all taps.
+
+    >>> standard_weights(3, 32, 64), standard_weights(3, 32, 64, groups=32)
+    (18432, 576)
+    """
     return standard_macs(D_K, M, N, check_pair(D_K, "D_K"), groups=groups, padding="valid")
 
 
 def depthwise_weights(D_K: Pair, M: int, *, multiplier: int = 1) -> int:
-    """D_K^2 M weights, `multiplier` times."""
+    """D_K^2 M weights, `multiplier` times.
+
+    >>> depthwise_weights(3, 32), depthwise_weights(3, 32, multiplier=2)
+    (288, 576)
+    """
     return depthwise_macs(D_K, M, check_pair(D_K, "D_K"), multiplier=multiplier, padding="valid")
 
 

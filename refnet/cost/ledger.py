@@ -51,7 +51,13 @@ POOLS = ("global_average_pool", "average_pool", "max_pool")
 
 @dataclass(frozen=True)
 class Row:
-    """One entry: a layer, a kind, how many."""
+    """One entry: a layer, a kind, how many.
+
+    >>> from refnet.models import mobilenet_v1
+    >>> row = ledger(mobilenet_v1()).rows[0]
+    >>> row.layer, row.kind, row.count
+    ('stem', 'macs', 10838016)
+    """
 
     layer: str
     op: str
@@ -62,7 +68,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The rows of a network, in the order of its layers."""
+    """The rows of a network, in the order of its layers.
+
+    >>> from refnet.models import mobilenet_v1
+    >>> book = ledger(mobilenet_v1()).only("macs").sorted()
+    >>> [(row.layer, row.count) for row in book][:2]
+    [('block3.pointwise', 51380224), ('block5.pointwise', 51380224)]
+    """
 
     name: str
     rows: tuple[Row, ...]
@@ -121,6 +133,11 @@ class Ledger:
 
 def ledger(network: Network, batch: int = 1, itemsize: int = 4) -> Ledger:
     """Everything that a network does, and all that it keeps and moves, for `batch` images.
+
+    >>> from refnet.models import mobilenet_v1
+    >>> one, two = ledger(mobilenet_v1()), ledger(mobilenet_v1(), batch=2)
+    >>> two.total("macs") // one.total("macs"), two.total("weights") // one.total("weights")
+    (2, 1)
 
     itemsize: bytes of a number (4 for float32). Parameters do not grow with the batch.
     """

@@ -35,7 +35,13 @@ def place(
     dilation: tuple[int, int],
     padding: Any,
 ) -> tuple[int, int, int, int]:
-    """(top, left, output rows, output columns), axis by axis, by trying positions in turn."""
+    """(top, left, output rows, output columns), axis by axis, by trying positions in turn.
+
+    >>> place((4, 4), (3, 3), (2, 2), (1, 1), "same")       # the overhang of 1 goes to the end
+    (0, 0, 2, 2)
+    >>> place((4, 4), (3, 3), (2, 2), (1, 1), (1, 1, 1, 1))
+    (1, 1, 2, 2)
+    """
     arguments.check_padding(padding)
     begins, outputs = [], []
     for axis, name in enumerate(("rows", "columns")):
@@ -61,22 +67,38 @@ def place(
 
 
 def shape_of(b: Array | None) -> tuple[int, ...] | None:
-    """The shape of a bias that may be absent."""
+    """The shape of a bias that may be absent.
+
+    >>> shape_of(np.zeros(3)), shape_of(None)
+    ((3,), None)
+    """
     return None if b is None else b.shape
 
 
 def result_type(*arrays: Array | None) -> np.dtype[Any]:
-    """The number type that arrays have in common."""
+    """The number type that arrays have in common.
+
+    >>> result_type(np.zeros(1, np.float32), None, np.zeros(1))
+    dtype('float64')
+    """
     return np.result_type(*(a.dtype for a in arrays if a is not None))
 
 
 def inexact(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Where a division happens integers become float64; floats and Fractions stay."""
+    """Where a division happens integers become float64; floats and Fractions stay.
+
+    >>> inexact(np.dtype(np.int8)), inexact(np.dtype(np.float16))
+    (dtype('float64'), dtype('float16'))
+    """
     return dtype if dtype.kind in "fcO" else np.dtype(np.float64)
 
 
 def plus_bias(y: Array, b: Array | None) -> Array:
-    """y with one number a channel added, in place; y itself where there is none."""
+    """y with one number a channel added, in place; y itself where there is none.
+
+    >>> plus_bias(np.zeros((2, 3)), np.array([1, 2, 3])).tolist()
+    [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]
+    """
     if b is not None:
         for index in np.ndindex(y.shape):
             y[index] += b[index[-1]]

@@ -41,6 +41,10 @@ def to_onnx(
 ) -> onnx.ModelProto:
     """The model, in float32: tensors of other types are rounded to it.
 
+    >>> network = Network("r", (Layer("r", "relu", ("x",)),), {"x": (8, 8, 3)}, ("r",))
+    >>> [d.dim_value for d in to_onnx(network, {}).graph.input[0].type.tensor_type.shape.dim]
+    [1, 3, 8, 8]
+
     batch: how many inputs at a time, or None to leave it open. The network's conventions and
     name are in the model's metadata, under names that begin with "refnet.".
     Raises ValueError without the onnx package, where a tensor is missing or has another shape,

@@ -29,6 +29,10 @@ Array = np.ndarray[Any, Any]
 def to_tflite(network: Network, tensors: Mapping[str, Array], *, batch: int = 1) -> bytes:
     """The file's bytes, in float32: tensors of other types are rounded to it.
 
+    >>> network = Network("r", (Layer("r", "relu", ("x",)),), {"x": (8, 8, 3)}, ("r",))
+    >>> to_tflite(network, {})[4:8]                         # the format's identifier
+    b'TFL3'
+
     Batch norm becomes a product with s = gamma / sqrt(variance + epsilon) and a sum with
     beta - mean * s, both computed in float64 and rounded once: the format has no other.
     Raises ValueError without the ai-edge-litert package and where a tensor is missing or has

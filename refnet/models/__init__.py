@@ -41,7 +41,11 @@ MODELS: dict[str, Callable[..., Network]] = {
 
 
 def build(model: str, **options: Any) -> Network:
-    """The network that `model` names ("v1" or "mobilenet_v1"), with that function's options."""
+    """The network that `model` names ("v1" or "mobilenet_v1"), with that function's options.
+
+    >>> build("mobilenet_v2", alpha=0.5, classes=10).shapes()["softmax"]
+    (1, 10)
+    """
     short = {"mobilenet_v1": "v1", "mobilenet_v2": "v2"}.get(model, model)
     if short not in MODELS:
         raise ValueError(f"model: {model!r}, expected one of {', '.join(MODELS)}")

@@ -15,7 +15,11 @@ from refnet.network import TENSORFLOW, Conventions, Network, PoolAttrs
 
 
 class Conv(NamedTuple):
-    """A convolution with batch norm and ReLU; with stride 2 it is not padded."""
+    """A convolution with batch norm and ReLU; with stride 2 it is not padded.
+
+    >>> Conv(64, 5)
+    Conv(channels=64, kernel=5, stride=1)
+    """
 
     channels: int
     kernel: Pair = 1
@@ -31,7 +35,11 @@ FORK = [Conv(384, (1, 3)), Conv(384, (3, 1))]  # side by side (figure 7)
 
 
 def factorised(pool: int) -> list[Branch]:
-    """Figure 5: a 5x5 kernel as two of 3x3, beside one that was kept."""
+    """Figure 5: a 5x5 kernel as two of 3x3, beside one that was kept.
+
+    >>> [conv.kernel for conv in factorised(32)[2]]
+    [1, 3, 3]
+    """
     return [
         (Conv(64),),
         (Conv(48), Conv(64, 5)),
@@ -41,7 +49,11 @@ def factorised(pool: int) -> list[Branch]:
 
 
 def asymmetric(n: int) -> list[Branch]:
-    """Figure 6: 7x7 kernels as 1x7 and 7x1, with n channels between them."""
+    """Figure 6: 7x7 kernels as 1x7 and 7x1, with n channels between them.
+
+    >>> [conv.kernel for conv in asymmetric(128)[1]]
+    [1, (1, 7), (7, 1)]
+    """
     return [
         (Conv(192),),
         (Conv(n), Conv(n, ROW), Conv(192, COLUMN)),

@@ -15,7 +15,7 @@ convolution with its batch norm and activation), which is how engines like to ru
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,83 +25,25 @@ from refnet.bounds import Value, propagate
 from refnet.bounds.formats import float_format
 from refnet.errors import one_line
 from refnet.network import Network
-from refnet.oracle.judge import Verdict, compare, judge, owes_equality, unanswered
+from refnet.oracle.judge import compare, judge, owes_equality, unanswered
 from refnet.oracle.photos import real_questions
+from refnet.oracle.results import LayerResult, Report, Result
 from refnet.oracle.suites import Question, questions
 from refnet.run import run
 
+__all__ = [
+    "LayerResult",
+    "Report",
+    "Result",
+    "all_questions",
+    "ask",
+    "check",
+    "tensors_shown",
+    "units_of",
+]
+
 Array = np.ndarray[Any, Any]
 FOLLOWERS = ("batch_norm", "relu", "relu6")  # what engines fuse with the layer before
-
-
-@dataclass(frozen=True)
-class LayerResult:
-    """One layer or unit, judged on the backend's own input to it.
-
-    free: largest distance from the oracle's own run of the whole network, over the largest
-    number there. condition: the median of (sum of |w||x| + |b|) / |y|, how much cancels.
-    likely: the largest error in units of sqrt(n) u (sum of |w||x| + |b|), where errors that are
-    independent would lie (Higham and Mary, 2019). The last two are told, never judged by.
-    """
-
-    layer: str
-    op: str
-    verdict: Verdict
-    free: float
-    condition: float
-    likely: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """One question answered. mode: "whole", or for networks "shown", "fused" or "cut".
-
-    cannot: why the backend does not answer it, if it says so itself (NotImplementedError).
-    """
-
-    suite: str
-    kind: str
-    id: str
-    mode: str
-    layers: tuple[LayerResult, ...]
-    cannot: str = ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether all of it is right."""
-        return all(layer.verdict.holds for layer in self.layers)
-
-    @property
-    def first_bad(self) -> LayerResult | None:
-        """The first layer that is wrong."""
-        return next((layer for layer in self.layers if not layer.verdict.holds), None)
-
-    @property
-    def worst(self) -> LayerResult:
-        """The layer nearest to its bound, or farthest beyond it."""
-        return max(self.layers, key=lambda layer: layer.verdict.ratio)
-
-
-@dataclass(frozen=True)
-class Report:
-    """What became of all questions."""
-
-    backend: str
-    arithmetic: Arithmetic
-    results: tuple[Result, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether the backend is right."""
-        return all(result.holds for result in self.results)
-
-    @property
-    def first_bad(self) -> tuple[Result, LayerResult] | None:
-        """The first layer that is wrong, in the order of the questions."""
-        for result in self.results:
-            if (layer := result.first_bad) is not None:
-                return result, layer
-        return None
 
 
 def check(
@@ -113,6 +55,11 @@ def check(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Ask a backend all questions of a suite and judge its answers.
+
+    >>> from refnet.oracle.adapters.ops import Ops
+    >>> asked = []
+    >>> check(Ops(), "ops", progress=asked.append).holds, asked[0]
+    (True, 'conv2d-0-exact')
 
     arithmetic: to judge by, instead of what the backend declares.
     progress: called with the name of each question before it is asked.
@@ -135,7 +82,13 @@ def all_questions(suite: str, bits: int = 24) -> Iterator[Question]:
 
 
 def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Result]:
-    """One question: a single operation as a whole, a network layer by layer."""
+    """One question: a single operation as a whole, a network layer by layer.
+
+    >>> from refnet.oracle.adapters.ops import Ops
+    >>> (result,) = ask(Ops(), next(questions("ops")), Arithmetic())
+    >>> result.holds, str(result.worst.verdict)
+    (True, 'bit-equal')
+    """
     case = question.case
     if len(case.network.layers) == 1:
         return [_ask_operation(backend, question, arithmetic)]
@@ -229,6 +182,13 @@ def _piece(network: Network, end: str, known: set[str]) -> Network:
             break
         layer = network[layer.inputs[0]]
     return network.cut([end], inputs=list(dict.fromkeys(feeds)))
+
+
+def tensors_shown(backend: Backend, case: Case, names: list[str], mode: str) -> Mapping[str, Array]:
+    """What a backend had and made: the inputs, and these layers' outputs, by name."""
+    if mode == "cut":
+        return _cut(backend, case, units_of(case.network))
+    return _tapped(backend, case, names)
 
 
 def _tapped(backend: Backend, case: Case, names: list[str]) -> Mapping[str, Array]:

@@ -33,6 +33,11 @@ Array = np.ndarray[Any, Any]
 def integer_tensors(network: Network, name: str, nonzero: int = 8) -> dict[str, Array]:
     """Weights of -1, 0 and 1 with about `nonzero` others than 0 in a filter, biases in -3 .. 3.
 
+    >>> from refnet.models import mobilenet_v1
+    >>> tensors = integer_tensors(mobilenet_v1(alpha=0.25, batch_norm=False), "demo")
+    >>> np.unique(tensors["stem.weight"]).tolist()
+    [-1.0, 0.0, 1.0]
+
     Every tensor is drawn from the seed of "name/tensor": whether a weight is 0 from the high
     bits of its word, its sign from the lowest.
     """
@@ -56,6 +61,12 @@ def integer_tensors(network: Network, name: str, nonzero: int = 8) -> dict[str, 
 def exact_case(network: Network, name: str, *, nonzero: int = 8, batch: int = 1) -> Case:
     """A network on whole numbers, with the proof that they stay exact.
 
+    >>> from refnet.models import mobilenet_v1
+    >>> exact_case(mobilenet_v1(alpha=0.25, resolution=32, batch_norm=False), "demo")
+    Traceback (most recent call last):
+    ...
+    ValueError: layer 'softmax': softmax leaves the whole numbers
+
     Raises ValueError where they do not: a pool over a number of elements that is no power of
     two, a softmax, sums of 2^24 or more.
     """
@@ -75,6 +86,12 @@ def largest_sum(
     network: Network, tensors: Mapping[str, Array], inputs: Mapping[str, Array]
 ) -> float:
     """The largest sum of |w||x| + |b| anywhere in the network, in units of its finest number.
+
+    >>> from refnet.layer import Layer
+    >>> layer = Layer("y", "dense", ("x",), params={"weight": (2, 1)})
+    >>> weight, x = np.array([[1.0], [-1.0]]), np.array([[3.0, 4.0]])
+    >>> largest_sum(Network("y", (layer,), {"x": (2,)}, ("y",)), {"y.weight": weight}, {"x": x})
+    7.0
 
     A mean over 2^k elements makes numbers of k more bits: their sums count 2^k times.
     """

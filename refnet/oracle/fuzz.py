@@ -41,6 +41,10 @@ def smallest_failure(
 ) -> Failure | None:
     """The smallest drawn operation that a backend gets wrong; None if it gets all right.
 
+    >>> from refnet.oracle.adapters.ops import Ops
+    >>> smallest_failure(Ops(), examples=20) is None        # right, as far as 20 draws tell
+    True
+
     Whole numbers throughout: a direct backend owes bit equality, another its bound. The draws
     are the same every time. What the backend cannot do (NotImplementedError) is passed over.
     Raises ValueError where Hypothesis is not installed.

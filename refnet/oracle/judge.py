@@ -36,6 +36,10 @@ Array = np.ndarray[Any, Any]
 class Verdict:
     """One tensor judged.
 
+    >>> value = Value(np.array([1.0, 2.0]), np.array([0.5, 0.5]), np.ones(2))
+    >>> print(compare(np.array([1.25, 2.75]), value))
+    1 of 2 wrong, worst at (1,): 2.75, expected 2 (bound 0.5)
+
     ratio: the largest |answer - oracle| / bound (over 1 is wrong; infinite for a NaN or an
     infinity out of place). wrong: how many elements are. at, answer, expected, bound: the worst
     one. equal: the share of elements that equal the oracle rounded to float32. problem: what
@@ -74,6 +78,11 @@ class Verdict:
 def judge(case: Case, answer: Mapping[str, Array], arithmetic: Arithmetic) -> dict[str, Verdict]:
     """A verdict for each output of a case; the network is judged as one unit, from its inputs.
 
+    >>> from refnet.oracle.suites import operations, random_case
+    >>> case = random_case(dict(operations())["relu6"], "demo")
+    >>> [judge(case, y, Arithmetic())["y"].holds for y in (case.expected, {})]
+    [True, False]
+
     For one operation, or for the few layers that engines fuse. A whole network is judged layer
     by layer, each on the backend's own input to it: see `refnet.oracle.check`.
     """
@@ -88,7 +97,13 @@ def judge(case: Case, answer: Mapping[str, Array], arithmetic: Arithmetic) -> di
 
 
 def owes_equality(case: Case, arithmetic: Arithmetic) -> bool:
-    """Whether a case's sums are exact in this arithmetic, whatever their order."""
+    """Whether a case's sums are exact in this arithmetic, whatever their order.
+
+    >>> from refnet.oracle.suites import questions
+    >>> case = next(questions("ops")).case                  # whole numbers
+    >>> [owes_equality(case, Arithmetic(algorithm=name)) for name in ("direct", "winograd")]
+    [True, False]
+    """
     if case.exact_below is None or arithmetic.algorithm != "direct":
         return False
     formats = (arithmetic.storage, arithmetic.accumulate)
@@ -99,7 +114,12 @@ def owes_equality(case: Case, arithmetic: Arithmetic) -> bool:
 
 
 def compare(answer: Array | None, value: Value, *, exact: bool = False) -> Verdict:
-    """An answer beside the oracle's value and bound, by the policy above."""
+    """An answer beside the oracle's value and bound, by the policy above.
+
+    >>> value = Value(np.array([np.inf]), np.zeros(1), np.ones(1))
+    >>> compare(np.array([np.inf]), value).holds, compare(np.array([3e38]), value).holds
+    (True, False)
+    """
     problem = _unjudgeable(answer, value.exact)
     if problem:
         return unanswered(value.exact.size, problem, exact=exact)
@@ -127,7 +147,11 @@ def compare(answer: Array | None, value: Value, *, exact: bool = False) -> Verdi
 
 
 def unanswered(elements: int, problem: str, *, exact: bool = False) -> Verdict:
-    """The verdict on an answer that cannot be judged at all."""
+    """The verdict on an answer that cannot be judged at all.
+
+    >>> str(unanswered(8, "no answer"))
+    'no answer'
+    """
     nan = float("nan")
     return Verdict(np.inf, 0, elements, (), nan, nan, nan, 0.0, exact=exact, problem=problem)
 

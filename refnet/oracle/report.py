@@ -14,6 +14,11 @@ from refnet.tables import Row, align, flush_right
 def text(report: Report, *, layers: bool = False) -> str:
     """The report for a terminal: a line a question, what is wrong, the verdict.
 
+    >>> from refnet.oracle.adapters.ops import Ops
+    >>> from refnet.oracle.check import check
+    >>> text(check(Ops(), "ops")).endswith(" questions: all hold")
+    True
+
     layers: a table of every layer of every network as well.
     """
     lines = [f"{report.backend} ({report.arithmetic})", ""]
@@ -39,14 +44,21 @@ def text(report: Report, *, layers: bool = False) -> str:
             if result.mode != "whole":
                 lines += ["", f"{result.id}, {result.mode}", layer_table(result)]
     asked = len(report.results) - len(cannot)
-    told = "all hold" if report.holds else f"{len(wrong)} of {asked} do not hold"
+    told = f"{len(wrong)} of {asked} do not hold" if wrong else "all hold" if asked else "nothing"
     left = f", {len(cannot)} not answered" if cannot else ""
     lines += ["", f"{asked} questions: {told}{left}"]
     return "\n".join(lines)
 
 
 def layer_table(result: Result) -> str:
-    """Every layer of a network: how near its bound, how far the whole run has drifted."""
+    """Every layer of a network: how near its bound, how far the whole run has drifted.
+
+    >>> from refnet.oracle.adapters.ops import Ops
+    >>> from refnet.oracle.check import ask, questions
+    >>> print(layer_table(ask(Ops(), next(questions("ops")), Ops.arithmetic)[0]))
+    layer  operation  err/bound    equal  err/walk  condition  drift
+    y      conv2d             0  100.0 %         -          -      -
+    """
     rows = [("layer", "operation", "err/bound", "equal", "err/walk", "condition", "drift", "")]
     for layer in result.layers:
         verdict = layer.verdict
@@ -66,7 +78,12 @@ def layer_table(result: Result) -> str:
 
 
 def to_json(report: Report) -> str:
-    """All that is known, as JSON; what is not a number is null."""
+    """All that is known, as JSON; NaN is null, infinity a string.
+
+    >>> from refnet.backend import Arithmetic
+    >>> json.loads(to_json(Report("mine", Arithmetic(), ())))["results"]
+    []
+    """
     found = {
         "backend": report.backend,
         "arithmetic": asdict(report.arithmetic),

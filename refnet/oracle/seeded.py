@@ -29,7 +29,11 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def words(seed: int, count: int) -> Array:
-    """The first `count` 64-bit words of a seed."""
+    """The first `count` 64-bit words of a seed.
+
+    >>> words(7, 3)[:2].tolist() == words(7, 2).tolist()    # however many are drawn
+    True
+    """
     steps = np.arange(1, count + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):  # modulo 2^64 is meant
         z = np.uint64(seed) + steps * GOLDEN
@@ -39,7 +43,11 @@ def words(seed: int, count: int) -> Array:
 
 
 def uniform(seed: int, shape: tuple[int, ...], *, bits: int = 24) -> Array:
-    """float64 numbers in -1 .. 1, each of at most `bits` significant bits, in C order."""
+    """float64 numbers in -1 .. 1, each of at most `bits` significant bits, in C order.
+
+    >>> uniform(7, (4,), bits=3).tolist()                   # eight values, quarters
+    [-0.25, -1.0, 0.75, 0.0]
+    """
     drawn = words(seed, math.prod(shape)) >> np.uint64(64 - bits)
     half = 2.0 ** (bits - 1)
     return ((drawn.astype(np.float64) - half) / half).reshape(shape)

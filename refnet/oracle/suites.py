@@ -83,7 +83,12 @@ SUITES = ("ops", "v1", "v2", "all")
 
 @dataclass(frozen=True)
 class Question:
-    """A case, and the suite and kind that it belongs to."""
+    """A case, and the suite and kind that it belongs to.
+
+    >>> question = next(questions("ops"))
+    >>> question.suite, question.kind, question.case.id
+    ('ops', 'exact', 'conv2d-0-exact')
+    """
 
     suite: str
     kind: str  # "exact", "random" or "real"
@@ -109,7 +114,11 @@ def questions(suite: str, *, bits: int = 24) -> Iterator[Question]:
 
 
 def operations() -> Iterator[tuple[str, Network]]:
-    """A network of one operation for each line of the tables above, with and without bias."""
+    """A network of one operation for each line of the tables above, with and without bias.
+
+    >>> [name for name, _ in operations()][:4]
+    ['conv2d-0', 'conv2d-0-bias', 'conv2d-1', 'conv2d-1-bias']
+    """
     for n, (H, W, M, N, kernel, stride, dilation, padding, groups) in enumerate(CONVOLUTIONS):
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
         attrs = ConvAttrs(padding, stride, dilation, groups)
@@ -151,6 +160,10 @@ def operations() -> Iterator[tuple[str, Network]]:
 def random_case(network: Network, name: str, *, bits: int = 24, batch: int = 2) -> Case:
     """A network on uniform numbers in -1 .. 1, inputs in -4 .. 4, variances in 1/2 .. 3/2.
 
+    >>> case = random_case(dict(operations())["relu6"], "demo", batch=1)
+    >>> case.inputs["x"].shape, case.expected["y"].min() >= 0, case.exact_below
+    ((1, 5, 4, 3), np.True_, None)
+
     Weights are scaled down by a power of two near the root of the taps they add up, so that
     activations keep their size through a deep network; scaled by powers of two, the numbers
     keep their `bits` significant bits.
@@ -175,7 +188,11 @@ def random_case(network: Network, name: str, *, bits: int = 24, batch: int = 2) 
 
 
 def networks(model: str, *, bits: int = 24) -> Iterator[Question]:
-    """A whole network on whole numbers under both paddings, and on random ones, unfolded."""
+    """A whole network on whole numbers under both paddings, and on random ones, unfolded.
+
+    >>> next(networks("v1")).case.id
+    'mobilenet_v1_1.0_64-tensorflow'
+    """
     for conventions in ("tensorflow", "pytorch"):
         plain = build(model, resolution=64, conventions=CONVENTIONS[conventions], batch_norm=False)
         name = f"{plain.name}-{conventions}"

@@ -1,0 +1,217 @@
+"""Which known mistake gives exactly these wrong numbers?
+
+Every mistake of the library is made on purpose, on the very inputs that the backend had, and its
+result compared with the backend's answer, within the bound. One that reproduces every element is
+the diagnosis; where none does, common ones are tried two at a time; where nothing fits, that is
+said, for a wrong name is worse than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refnet.backend import Arithmetic, Backend
+from refnet.network import Network
+from refnet.oracle.check import Result, tensors_shown, units_of
+from refnet.oracle.judge import compare
+from refnet.oracle.mistakes import MISTAKES, Mistake
+from refnet.oracle.situation import Situation
+from refnet.oracle.suites import Question
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Mistakes that together reproduce the answer, each with what is special about it."""
+
+    mistakes: tuple[Mistake, ...]
+    details: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [
+            f"{mistake.name} ({detail})" if detail else mistake.name
+            for mistake, detail in zip(self.mistakes, self.details, strict=True)
+        ]
+        return " together with ".join(parts)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What fits, best first, and how many were tried.
+
+    findings: all that reproduce every element; several of different names cannot be told apart on
+    this input. tried: how many variants, single and in pairs, were computed.
+    """
+
+    layer: str
+    findings: tuple[Finding, ...]
+    tried: int
+    pairs: int
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """The different answers, as tuples of mistakes' names."""
+        found = (tuple(m.name for m in finding.mistakes) for finding in self.findings)
+        return tuple(dict.fromkeys(found))
+
+    def __str__(self) -> str:
+        ruled_out = len(MISTAKES) - len({name for names in self.names for name in names})
+        if not self.findings:
+            return (
+                f"{self.layer}: none of the {len(MISTAKES)} known mistakes fits "
+                f"({self.tried} variants tried, {self.pairs} of them two at a time)"
+            )
+        first = self.findings[0]
+        lines = [f"{self.layer}: {first}"]
+        for mistake in first.mistakes:
+            lines += [f"  what it is: {mistake.says}", f"  remedy: {mistake.remedy}"]
+        if len(self.names) > 1:
+            others = " or ".join(
+                str(next(f for f in self.findings if tuple(m.name for m in f.mistakes) == names))
+                for names in self.names[1:]
+            )
+            lines.append(f"  cannot be told apart here from: {others}")
+        else:
+            sure = {
+                "structure": "every element is reproduced",
+                "precision": "every element is reproduced",
+                "suspicion": "it has no values of its own to compare with, but nothing else fits",
+            }[first.mistakes[0].kind]
+            lines.append(f"  {sure}; {ruled_out} other mistakes are ruled out")
+        return "\n".join(lines)
+
+
+def diagnose(situation: Situation, answer: Array, layer: str = "") -> Diagnosis:
+    """The known mistakes, alone or two together, that give `answer` in this situation."""
+    tried, found = 0, []
+    for mistake in MISTAKES:
+        for detail, variant in _variants(mistake, situation):
+            tried += 1
+            if mistake.kind == "suspicion" and not _everywhere(situation, answer):
+                continue
+            if _fits(variant, answer):
+                found.append(Finding((mistake,), (detail,)))
+    for kind in ("structure", "precision", "suspicion"):  # the most telling kind that fits
+        best = [finding for finding in found if finding.mistakes[0].kind == kind]
+        if best:
+            found = best
+            break
+    name = layer or situation.network.outputs[0]
+    if found:
+        return Diagnosis(name, tuple(found), tried, 0)
+    pairs = 0
+    for one, two in _pairs():
+        for detail, variant in _variants(one, situation):
+            for detail2, both in _variants(two, variant):
+                pairs += 1
+                if _fits(both, answer):
+                    found.append(Finding((one, two), (detail, detail2)))
+    return Diagnosis(name, tuple(found), tried + pairs, pairs)
+
+
+def explain(backend: Backend, result: Result, question: Question, arithmetic: Arithmetic) -> str:
+    """The diagnosis of a result's first bad layer, and on how many later ones it holds too.
+
+    The backend is asked once more for what it had there. An empty text where all holds, or where
+    it does not answer.
+    """
+    bad = [layer.layer for layer in result.layers if not layer.verdict.holds]
+    if not bad:
+        return ""
+    case = question.case
+    units = {unit.outputs[0]: unit for unit in _units(case.network, result.mode)}
+    try:
+        known = tensors_shown(backend, case, list(units), result.mode)
+    except Exception:  # it raised before, or shows nothing: there is nothing to go by
+        return ""
+    first = _diagnosed(units[bad[0]], known, question, arithmetic)
+    if first is None:
+        return ""
+    text = str(first)
+    if first.findings and len(bad) > 1:
+        agreeing, looked = 0, 0
+        for name in bad[1:13]:
+            looked += 1
+            later = _situation(units[name], known, question, arithmetic)
+            agreeing += later is not None and _agrees(first.findings[0], later, known[name])
+        text += f"\n  the same mistake reproduces {agreeing} of the next {looked} bad layers"
+    return text
+
+
+def _diagnosed(
+    unit: Network, known: Any, question: Question, arithmetic: Arithmetic
+) -> Diagnosis | None:
+    situation = _situation(unit, known, question, arithmetic)
+    name = unit.outputs[0]
+    return None if situation is None else diagnose(situation, known[name], name)
+
+
+def _situation(
+    unit: Network, known: Any, question: Question, arithmetic: Arithmetic
+) -> Situation | None:
+    if any(name not in known for name in (*unit.inputs, *unit.outputs)):
+        return None
+    tensors = {name: np.asarray(question.case.tensors[name], np.float64) for name in unit.params()}
+    inputs = {name: np.asarray(known[name], np.float64) for name in unit.inputs}
+    return Situation(unit, tensors, inputs, arithmetic)
+
+
+def _agrees(finding: Finding, situation: Situation, answer: Array) -> bool:
+    """Whether the same mistakes, in any of their variants, explain another layer."""
+    variants = [situation]
+    for mistake in finding.mistakes:
+        variants = [made for before in variants for _, made in _variants(mistake, before)]
+    return any(_fits(variant, answer) for variant in variants)
+
+
+def _variants(mistake: Mistake, situation: Situation) -> Iterator[tuple[str, Situation]]:
+    """The variants that can be made at all."""
+    try:
+        yield from mistake.variants(situation)
+    except ValueError:  # a shape that does not fit: the mistake is not possible here
+        return
+
+
+def _fits(variant: Situation, answer: Array) -> bool:
+    """Whether a variant gives every element of the answer, within its bound."""
+    with np.errstate(all="ignore"):
+        exact = variant.exact()
+        if exact.shape != answer.shape:
+            return False
+        # A glance first: most variants are far off, and their bounds need not be computed.
+        scale = float(np.max(abs(exact), initial=0.0)) + 1e-300
+        if not float(np.median(abs(answer - exact))) <= 0.05 * scale:
+            return False
+        return compare(answer, variant.value()).holds
+
+
+def _everywhere(situation: Situation, answer: Array) -> bool:
+    """Whether a good part of the answer is off: too few bits spare nothing, a slip does."""
+    value = situation.value()
+    if value.exact.shape != answer.shape:
+        return False
+    with np.errstate(all="ignore"):
+        off = abs(answer - value.exact) > value.error
+        counted = value.error > 0
+    return bool(np.count_nonzero(off & counted) * 10 >= np.count_nonzero(counted) > 0)
+
+
+def _pairs() -> Iterator[tuple[Mistake, Mistake]]:
+    common: Sequence[Mistake] = [m for m in MISTAKES if m.kind == "structure"]
+    for n, one in enumerate(common):
+        for two in common[n + 1 :]:
+            yield one, two
+
+
+def _units(network: Network, mode: str) -> list[Network]:
+    if mode in ("shown", "whole"):
+        return [
+            network.cut([layer.name], inputs=list(dict.fromkeys(layer.inputs)))
+            for layer in network.layers
+        ]
+    return units_of(network)

@@ -1,0 +1,68 @@
+"""What the network is fed: layout, colours, scale, orientation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refnet.oracle.situation import Situation, Variants
+
+Array = np.ndarray[Any, Any]
+
+
+def layout(s: Situation) -> Variants:
+    """A buffer of the other order of axes, read as it lies."""
+    for name, x in s.inputs.items():
+        if x.ndim != 4 or x.shape[3] == 1:
+            continue
+        B, H, W, M = x.shape
+        yield (
+            "an NCHW buffer read as NHWC",
+            s.with_input(name, x.transpose(0, 3, 1, 2).reshape(x.shape)),
+        )
+        yield (
+            "an NHWC buffer read as NCHW",
+            s.with_input(name, x.reshape(B, M, H, W).transpose(0, 2, 3, 1)),
+        )
+
+
+def colours(s: Situation) -> Variants:
+    """Blue for red."""
+    for name, x in s.inputs.items():
+        if x.ndim == 4 and x.shape[3] == 3:
+            yield "", s.with_input(name, x[..., ::-1])
+
+
+_MEAN, _STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+# How pixels in 0 .. 255 become numbers: (p - mean) / scale, channel by channel.
+NORMALISATIONS: dict[str, tuple[Any, Any]] = {
+    "-1 .. 1": (127.5, 127.5),
+    "0 .. 1": (0.0, 255.0),
+    "0 .. 255": (0.0, 1.0),
+    "ImageNet's mean and deviation": (255 * _MEAN, 255 * _STD),
+    "ImageNet's mean, times 0.017": (np.array([123.68, 116.78, 103.94]), 1 / 0.017),
+}
+
+
+def scale(s: Situation) -> Variants:
+    """The image in another scale than the recipe's."""
+    for name, x in s.inputs.items():
+        if x.ndim != 4 or x.shape[3] != 3:
+            continue
+        for own, (mean, scale) in NORMALISATIONS.items():
+            for other, (mean2, scale2) in NORMALISATIONS.items():
+                if other != own:
+                    pixels = x * scale + mean
+                    yield f"{other} for {own}", s.with_input(name, (pixels - mean2) / scale2)
+
+
+def picture(s: Situation) -> Variants:
+    """Mirrored, upside down, or rows for columns."""
+    for name, x in s.inputs.items():
+        if x.ndim == 4:
+            yield "upside down", s.with_input(name, x[:, ::-1])
+            yield "mirrored", s.with_input(name, x[:, :, ::-1])
+            if x.shape[1] == x.shape[2]:
+                yield "rows for columns", s.with_input(name, x.transpose(0, 2, 1, 3))
