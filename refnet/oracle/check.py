@@ -52,6 +52,7 @@ def check(
     *,
     arithmetic: Arithmetic | None = None,
     name: str = "",
+    explaining: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Ask a backend all questions of a suite and judge its answers.
@@ -62,6 +63,7 @@ def check(
     (True, 'conv2d-0-exact')
 
     arithmetic: to judge by, instead of what the backend declares.
+    explaining: how many of the wrong results to look for a known mistake in, the first ones.
     progress: called with the name of each question before it is asked.
     """
     declared = arithmetic or backend.arithmetic
@@ -69,7 +71,13 @@ def check(
     results: list[Result] = []
     for question in all_questions(suite, bits):
         progress(question.case.id)
-        results += ask(backend, question, declared)
+        for result in ask(backend, question, declared):
+            if not result.holds and explaining > 0:
+                from refnet.oracle.diagnose import explain  # it needs this module
+
+                said = explain(backend, result, question, declared)
+                result, explaining = replace(result, diagnosis=said), explaining - 1
+            results.append(result)
     return Report(name or type(backend).__name__, declared, tuple(results))
 
 

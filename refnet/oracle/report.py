@@ -39,6 +39,10 @@ def text(report: Report, *, layers: bool = False) -> str:
     if wrong:
         lines += ["", "Wrong:"]
         lines += [f"  {_wrong(result)}" for result in wrong]
+    told_of = list(dict.fromkeys(result.diagnosis for result in wrong if result.diagnosis))
+    if told_of:
+        lines += ["", "Diagnosis:"]
+        lines += [f"  {line}" for text in told_of for line in text.splitlines()]
     if layers:
         for result in report.results:
             if result.mode != "whole":
@@ -94,7 +98,8 @@ def to_json(report: Report) -> str:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    said = {key: getattr(result, key) for key in ("suite", "kind", "id", "mode", "holds", "cannot")}
+    keys = ("suite", "kind", "id", "mode", "holds", "cannot", "diagnosis")
+    said = {key: getattr(result, key) for key in keys}
     layers = [
         asdict(layer) | {"holds": layer.verdict.holds, "says": str(layer.verdict)}
         for layer in result.layers

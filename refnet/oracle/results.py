@@ -38,6 +38,7 @@ class Result:
     ('conv2d-0-exact', 'whole', True)
 
     cannot: why the backend does not answer it, if it says so itself (NotImplementedError).
+    diagnosis: the known mistake that gives these numbers, in words, where it was looked for.
     """
 
     suite: str
@@ -46,6 +47,7 @@ class Result:
     mode: str
     layers: tuple[LayerResult, ...]
     cannot: str = ""
+    diagnosis: str = ""
 
     @property
     def holds(self) -> bool:
