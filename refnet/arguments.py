@@ -35,7 +35,7 @@ def check_positive(value: Any, name: str) -> float:
     ...
     ValueError: alpha: nan, expected a number above 0
     """
-    if isinstance(value, Real) and 0 < float(value) < math.inf:
+    if value is not True and isinstance(value, Real) and 0 < float(value) < math.inf:
         return float(value)
     raise ValueError(f"{name}: {value!r}, expected a number above 0")
 

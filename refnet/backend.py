@@ -71,9 +71,15 @@ class Arithmetic:
             if name not in _choices():
                 known = ", ".join(_choices())
                 raise ValueError(f"arithmetic: {name!r}, expected one of {known}")
-            given[name] = {"True": True, "true": True, "False": False, "false": False}.get(
-                value, value
-            )
+            if name in given:
+                raise ValueError(f"arithmetic: {name!r} is said twice")
+            given[name] = {
+                "True": True,
+                "true": True,
+                "False": False,
+                "false": False,
+                "None": None,
+            }.get(value, value)
         return cls(**given)
 
     def __str__(self) -> str:

@@ -20,7 +20,9 @@ VERBS = {
     "cost": "what a network or a layer costs, and what other tools make of it",
     "compare": "networks side by side",
     "claims": "what the sources say about MobileNet, recomputed",
+    "separate": "a kernel as a column and a row, a first layer as separable ones",
     "check": "judge a backend, layer by layer, by a proven bound",
+    "golden": "write bundles for any language, and judge what they answer",
     "export": "a checkpoint as a file that other engines read",
     "weights": "list, verify, fetch and convert checkpoints",
 }
@@ -68,7 +70,7 @@ def _parser(named: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"refnet {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, summary in VERBS.items():
-        sub = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+        sub = verbs.add_parser(verb, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if verb == named:
             import_module(f"refnet.apps.{verb}").add_arguments(sub)
     return parser

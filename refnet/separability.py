@@ -57,7 +57,8 @@ def rank(kernel: Array) -> int:
     _check(kernel)
     if kernel.dtype.kind != "f":
         return _eliminate(_fractions(kernel))
-    values = np.linalg.svd(kernel.astype(np.float64), compute_uv=False)
+    scaled, _ = _scaled(kernel)
+    values = np.linalg.svd(scaled, compute_uv=False)
     epsilon = max(float(np.finfo(t).eps) for t in (kernel.dtype, np.float64))
     return int((values > values[0] * max(kernel.shape) * epsilon).sum())
 
@@ -106,9 +107,19 @@ def closest(kernel: Array) -> tuple[Array, Array, float]:
     Source: Eckart and Young, Psychometrika 1 (1936), pages 211 to 218.
     """
     _check(kernel)
-    u, values, vt = np.linalg.svd(kernel.astype(np.float64), full_matrices=False)
+    scaled, power = _scaled(kernel)
+    u, values, vt = np.linalg.svd(scaled, full_matrices=False)
     scale = math.sqrt(values[0]) * np.sign(u[abs(u[:, 0]).argmax(), 0])
-    return u[:, 0] * scale, vt[0] * scale, float(np.linalg.norm(values[1:]))
+    half, rest = power // 2, power - power // 2
+    column, row = np.ldexp(u[:, 0] * scale, half), np.ldexp(vt[0] * scale, rest)
+    return column, row, math.ldexp(float(np.linalg.norm(values[1:])), power)
+
+
+def _scaled(kernel: Array) -> tuple[Array, int]:
+    """The kernel over a power of two near its largest number, so that no square overflows."""
+    wide = kernel.astype(np.float64)
+    power = int(np.frexp(abs(wide).max())[1])
+    return np.ldexp(wide, -power), power
 
 
 def correlate(image: Array, column: Array, row: Array) -> Array:

@@ -34,6 +34,7 @@ from refnet.layer import (
 from refnet.network import Network
 from refnet.oracle.exact import largest_sum
 from refnet.oracle.judge import judge
+from refnet.run import check_tensors, run
 
 Array = np.ndarray[Any, Any]
 
@@ -76,6 +77,8 @@ def assert_matches(
     given = [None if a is None else np.asarray(a) for a in arrays]
     feeds = given[:1] if names else given
     inputs = {f"x{n}": a for n, a in enumerate(feeds) if a is not None}
+    if len(given) - 1 > len(names) and names:
+        raise ValueError(f"{operation}: {len(given)} arrays, expected at most {1 + len(names)}")
     params = {name: a for name, a in zip(names, given[1:], strict=False) if a is not None}
     attrs: Attrs | None = _attrs(operation, keywords)
     shapes = {name: a.shape for name, a in params.items()}
@@ -101,9 +104,14 @@ def assert_network_matches(
     """
     if not isinstance(inputs, Mapping):
         inputs = dict.fromkeys(network.inputs, inputs)
+    if not isinstance(actual, Mapping):
+        raise ValueError(f"actual: a {type(actual).__name__}, expected {{layer name: array}}")
+    check_tensors(network, tensors)
     shown = [layer.name for layer in network.layers if layer.name in actual]
-    if not shown:
-        raise ValueError(f"actual: {sorted(actual)} holds no layer of {network.name}")
+    strange = set(actual) - set(shown) - set(network.inputs)
+    if strange or not shown:
+        names = sorted(strange) or "nothing"
+        raise ValueError(f"actual: {names} is no layer of {network.name}")
     known: dict[str, Array] = {name: np.asarray(a) for name, a in inputs.items()}
     for name in shown:
         unit = network.cut([name], inputs=_feeds(network, name, set(known)))
@@ -120,8 +128,6 @@ def _assert_holds(
     arithmetic: Arithmetic,
     what: str,
 ) -> None:
-    from refnet.run import run
-
     wide = {name: a.astype(np.float64) for name, a in inputs.items()}
     numbers = {name: tensors[name].astype(np.float64) for name in network.params()}
     expected = run(network, numbers, wide)
@@ -180,4 +186,9 @@ def _none(keywords: dict[str, Any]) -> None:
 def _arithmetic(said: Arithmetic | str | None) -> Arithmetic:
     if said is None:
         return Arithmetic()
-    return Arithmetic.parse(said) if isinstance(said, str) else said
+    if isinstance(said, Arithmetic):
+        return said
+    if not isinstance(said, str):
+        raise ValueError(f"arithmetic: {said!r}, expected an Arithmetic or text such as "
+                         f"'storage=float16'")  # fmt: skip
+    return Arithmetic.parse(said)

@@ -77,6 +77,8 @@ def parse(word: str) -> Network:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ValueError(f"{word}: {pair!r}, expected OPTION=NUMBER")
+        if name in ("conventions", "batch_norm"):
+            raise ValueError(f"{word}: {name!r} does not change what is compared")
         given[name] = _number(value, word)
     return build(model, batch_norm=False, **given)
 

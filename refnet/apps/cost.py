@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from refnet.apps import architecture
+from refnet.arguments import check_count
 from refnet.cost.counters import TOOLS, explain
 from refnet.cost.formulas import (
     depthwise_macs,
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print, and draw if asked."""
     if (arguments.model is None) == (arguments.layer is None):
         raise ValueError("cost: expected either MODEL or --layer D_K M N D_F")
+    _refuse_idle(arguments)
     if arguments.layer:
         D_K, M, N, D_F = arguments.layer
         found = one_layer(D_K, M, N, D_F, arguments.stride, _padding(arguments.padding))
@@ -68,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.model,
         architecture.options(arguments),
         classes=arguments.classes,
-        batch_norm=arguments.batch_norm or arguments.tool is not None,
+        batch_norm=arguments.batch_norm
+        or (arguments.model in ("v1", "v2") and bool(arguments.tool)),
     )
     if arguments.tool:
         print(explain(network, arguments.tool))
@@ -91,6 +94,24 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(book if arguments.kind else f"{book}\n\n{_memory(network)}")
     return 0
+
+
+def _refuse_idle(arguments: argparse.Namespace) -> None:
+    """No option is passed over in silence."""
+    network = ("alpha", "resolution", "shallow", "expansion", "divisor", "classes", "batch_norm")
+    table = ("per_layer", "kind", "sort", "csv", "plot")
+    idle: tuple[str, ...] = ()
+    job = ""
+    if arguments.layer:
+        idle, job = (*network, *table, "tool"), "--layer"
+    elif arguments.tool:
+        idle, job = (*table, "json", "batch_norm"), "--as"
+    given = [name for name in idle if getattr(arguments, name)]
+    if not arguments.layer and (arguments.stride != 1 or arguments.padding != "same"):
+        given, job = ["stride or padding"], "a whole network"
+    if given:
+        option = given[0].replace("_", "-").replace("tool", "as")
+        raise ValueError(f"--{option}: has no meaning with {job}")
 
 
 def per_layer(network: Network, book: Ledger) -> str:
@@ -128,6 +149,8 @@ def one_layer(D_K: int, M: int, N: int, D_F: int, stride: int, padding: Padding)
     >>> found["standard"]["weights"], found["separable"]["weights"], found["ratio"]
     (18432, 2336, '73/576')
     """
+    for name, count in (("D_K", D_K), ("M", M), ("N", N), ("D_F", D_F)):
+        check_count(count, name)
     at: dict[str, Any] = {"stride": stride, "padding": padding}
     rows, columns = axes((D_F, D_F), (D_K, D_K), stride=stride, padding=padding)
     parts = {

@@ -49,6 +49,9 @@ def taps(
     All taps: D_K^2 D_G^2. Executed: rows and columns are independent, so the count is the
     product of what each axis executes.
     """
+    for side in check_pair(D_K, "D_K"):
+        if side > 1_000_000:
+            raise ValueError(f"D_K: {side}, expected at most 1,000,000 taps a side")
     if counting not in ("all taps", "executed"):
         raise ValueError(f"counting: {counting!r}, expected 'all taps' or 'executed'")
     axes = geometry.axes(
@@ -100,7 +103,7 @@ def standard_macs(
 
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 2.
     """
-    check_count(M, "M"), check_count(N, "N"), check_count(groups, "groups")
+    M, N, groups = check_count(M, "M"), check_count(N, "N"), check_count(groups, "groups")
     if M % groups or N % groups:
         raise ValueError(f"groups: {groups} does not divide M = {M} and N = {N}")
     window = taps(D_K, D_F, stride=stride, padding=padding, dilation=dilation, counting=counting)
@@ -125,7 +128,7 @@ def depthwise_macs(
 
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 4.
     """
-    check_count(M, "M"), check_count(multiplier, "multiplier")
+    M, multiplier = check_count(M, "M"), check_count(multiplier, "multiplier")
     window = taps(D_K, D_F, stride=stride, padding=padding, dilation=dilation, counting=counting)
     return window * M * multiplier
 
@@ -208,7 +211,10 @@ def parameters(
     """
     if batch_norm not in (0, 2, 4):
         raise ValueError(f"batch_norm: {batch_norm!r}, expected 0, 2 or 4 numbers a channel")
-    return weights + check_count(channels, "channels") * (int(bias) + batch_norm)
+    if bias not in (True, False):
+        raise ValueError(f"bias: {bias!r}, expected True or False")
+    weights, channels = check_count(weights, "weights"), check_count(channels, "channels")
+    return weights + channels * (int(bias) + batch_norm)
 
 
 def standard_weights(D_K: Pair, M: int, N: int, *, groups: int = 1) -> int:
@@ -245,9 +251,9 @@ def scaled(count: int, factor: Number, name: str) -> int:
     >>> scaled(32, 0.75, "alpha"), scaled(10, 0.3, "alpha")
     (24, 3)
     """
-    check_count(count, "count")
+    count = check_count(count, "count")
     check_positive(factor, name)
-    exact = Fraction(str(factor)) if isinstance(factor, float) else Fraction(factor)
+    exact = factor if isinstance(factor, Fraction) else Fraction(str(factor))
     if (whole := int(count * exact)) < 1:
         raise ValueError(f"{name}: {factor} leaves nothing of {count}")
     return whole

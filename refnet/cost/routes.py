@@ -1,8 +1,10 @@
-"""Two further ways to a count, which know nothing of the closed forms.
+"""Two further ways to a count, by running the layer instead of by a closed form.
 
 By ones: a convolution of ones with ones adds up its own products, so the sum of its output is
 the number of multiply-accumulates. By tally: the loops of `definition` count as they run.
-Both count what is executed; to count all taps, the ones are extended over the padding first.
+Both count what is executed; to count all taps, the ones are extended over the padding first, as
+far as the loops' own paddings reach. The tally shares nothing with the closed forms; `ops` has
+its paddings from the same `geometry` as they, and is held to the loops by tests of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from refnet import definition, geometry, ops
+from refnet import definition, ops
 from refnet.arguments import Shape, check_pair
 from refnet.cost.formulas import Counting
+from refnet.definition.common import place
 from refnet.network import ConvAttrs, DepthwiseAttrs, Layer, Network
 from refnet.run import apply
 
@@ -75,14 +78,14 @@ def _ones(layer: Layer, x: Shape, counting: Counting) -> tuple[Array, Layer]:
     ones = np.ones((1, *x[1:]), np.int64)
     if counting == "all taps" and isinstance(layer.attrs, ConvAttrs | DepthwiseAttrs):
         a = layer.attrs
-        rows, columns = geometry.axes(
-            (x[1], x[2]),
-            check_pair(layer.params["weight"][:2], "D_K"),
-            stride=a.stride,
-            padding=a.padding,
-            dilation=a.dilation,
-        )
-        around = ((rows.before, rows.after), (columns.before, columns.after))
+        kernel = check_pair(layer.params["weight"][:2], "D_K")
+        stride, dilation = check_pair(a.stride, "stride"), check_pair(a.dilation, "dilation")
+        # Where the loops themselves would begin and how often: `geometry` has no part in it.
+        *begins, rows, columns = place((x[1], x[2]), kernel, stride, dilation, a.padding)
+        around = []
+        for axis, outputs in enumerate((rows, columns)):
+            last = (outputs - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis]
+            around.append((begins[axis], max(0, last + 1 - begins[axis] - x[1 + axis])))
         ones = np.pad(ones, ((0, 0), *around, (0, 0)), constant_values=1)
         layer = replace(layer, attrs=replace(a, padding="valid"))
     return ones, layer

@@ -44,6 +44,8 @@ def mobilenet_v1(
     Raises ValueError where alpha leaves a layer without a channel.
     """
     check_positive(alpha, "alpha")
+    if shallow not in (True, False):
+        raise ValueError(f"shallow: {shallow!r}, expected True or False")
     if classes is not None:
         conventions = replace(conventions, classes=classes)
     builder = Builder(resolution, conventions, batch_norm=batch_norm)

@@ -38,8 +38,8 @@ def mobilenet_v2(
     alpha: the width multiplier; channels are rounded to a multiple of `divisor`. The last
         1280 channels only grow with it (section 6.1: for alpha < 1 they stay).
     expansion: t of every block but the first, which does not expand.
-    A block adds its input to its output where both have one shape; a projection has no
-    activation (section 3.2: a ReLU would destroy what few channels carry).
+    A block adds its input to its output where its stride is 1 and both have as many channels; a
+    projection has no activation (section 3.2: a ReLU would destroy what few channels carry).
     classes, conventions, batch_norm: as for mobilenet_v1.
     """
     if classes is not None:
@@ -86,5 +86,5 @@ def _block(builder: Builder, name: str, *, expansion: int, channels: int, stride
         builder.pointwise(f"{name}.expand", builder.channels * expansion)
     builder.depthwise(f"{name}.depthwise", stride=stride)
     builder.pointwise(f"{name}.project", channels, activation=False)
-    if builder.shapes[entry] == builder.shapes[builder.last]:
+    if stride == 1 and builder.shapes[entry][-1] == channels:
         builder.residual(f"{name}.add", entry)

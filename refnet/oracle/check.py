@@ -24,6 +24,7 @@ from refnet.backend import Arithmetic, Backend, Case
 from refnet.bounds import Value, propagate
 from refnet.bounds.formats import float_format
 from refnet.errors import one_line
+from refnet.layer import Layer
 from refnet.network import Network
 from refnet.oracle.judge import compare, judge, owes_equality, unanswered
 from refnet.oracle.photos import real_questions
@@ -38,11 +39,13 @@ __all__ = [
     "all_questions",
     "ask",
     "check",
+    "layers_of",
     "tensors_shown",
     "units_of",
 ]
 
 Array = np.ndarray[Any, Any]
+ANYTHING = (Exception, SystemExit)  # what a stranger's code may raise
 FOLLOWERS = ("batch_norm", "relu", "relu6")  # what engines fuse with the layer before
 
 
@@ -104,12 +107,13 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
         case.network, case.tensors, case.inputs, taps=[la.name for la in case.network.layers]
     )
     found_results = []
-    for mode, units in (("shown", _layers(case.network)), ("fused", units_of(case.network))):
+    shown = layers_of(case.network, arithmetic)
+    for mode, units in (("shown", shown), ("fused", units_of(case.network))):
         try:
             answers = _tapped(backend, case, [unit.outputs[0] for unit in units])
         except NotImplementedError:
             continue
-        except Exception as problem:  # whatever a stranger's backend may raise is its answer
+        except ANYTHING as problem:  # whatever a stranger's backend may raise is its answer
             found_results.append(_raised(question, mode, problem))
             continue
         layers = _judge_units(case, units, answers, oracle, arithmetic)
@@ -120,7 +124,7 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
             answers = _cut(backend, case, units)
         except NotImplementedError as reason:
             return [Result(question.suite, question.kind, case.id, "cut", (), one_line(reason))]
-        except Exception as problem:
+        except ANYTHING as problem:
             return [_raised(question, "cut", problem)]
         layers = _judge_units(case, units, answers, oracle, arithmetic)
         found_results.append(Result(question.suite, question.kind, case.id, "cut", layers))
@@ -130,20 +134,21 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
 def _ask_operation(backend: Backend, question: Question, arithmetic: Arithmetic) -> Result:
     case = question.case
     try:
-        runner = backend.prepare(case.network, case.tensors, _batch(case))
-        verdicts = judge(case, runner(_float32(case.inputs)), arithmetic)
+        answers = _tapped(backend, case, list(case.network.outputs))
+        verdicts = judge(case, answers, arithmetic)
     except NotImplementedError as reason:
         return Result(question.suite, question.kind, case.id, "whole", (), one_line(reason))
-    except Exception as problem:
+    except ANYTHING as problem:
         return _raised(question, "whole", problem)
     (layer,) = case.network.layers
     found = LayerResult(layer.name, layer.op, verdicts[layer.name], np.nan, np.nan, np.nan)
     return Result(question.suite, question.kind, case.id, "whole", (found,))
 
 
-def _raised(question: Question, mode: str, problem: Exception) -> Result:
+def _raised(question: Question, mode: str, problem: BaseException) -> Result:
     """A backend that raises has answered wrongly."""
-    layer = question.case.network.layers[-1]
+    layers = question.case.network.layers
+    layer = layers[0] if len(layers) == 1 else Layer("the whole network", "", ())
     said = f"raised {type(problem).__name__}: {one_line(problem)}"
     verdict = unanswered(question.case.expected[question.case.network.outputs[0]].size, said)
     found = LayerResult(layer.name, layer.op, verdict, np.nan, np.nan, np.nan)
@@ -173,11 +178,21 @@ def units_of(network: Network) -> list[Network]:
     return [_piece(network, end, set(fed) - {end}) for end in ends]
 
 
-def _layers(network: Network) -> list[Network]:
-    return [
-        network.cut([layer.name], inputs=list(dict.fromkeys(layer.inputs)))
-        for layer in network.layers
-    ]
+def layers_of(network: Network, arithmetic: Arithmetic) -> list[Network]:
+    """Every layer as a network of its own; a batch norm with its convolution, if that is folded.
+
+    A backend that folds computes the norm's output from the convolution's input, and never from
+    the convolution's output, even where it shows that too.
+    """
+    pieces = []
+    for layer in network.layers:
+        feeds = layer.inputs
+        if layer.op == "batch_norm" and arithmetic.folds_in and feeds[0] not in network.inputs:
+            before = network[feeds[0]]
+            if before.op.endswith("conv2d"):
+                feeds = before.inputs
+        pieces.append(network.cut([layer.name], inputs=list(dict.fromkeys(feeds))))
+    return pieces
 
 
 def _piece(network: Network, end: str, known: set[str]) -> Network:
@@ -202,21 +217,39 @@ def tensors_shown(backend: Backend, case: Case, names: list[str], mode: str) -> 
 def _tapped(backend: Backend, case: Case, names: list[str]) -> Mapping[str, Array]:
     """One run of the whole network that shows these layers."""
     network = replace(case.network, outputs=tuple(names))
-    runner = backend.prepare(network, case.tensors, _batch(case))
-    inputs = _float32(case.inputs)
-    return {**inputs, **runner(inputs)}
+    runner = backend.prepare(network, _copies(case.tensors), _batch(case))
+    return {**case.inputs, **_taken(runner(_float32(case.inputs)), names)}
 
 
 def _cut(backend: Backend, case: Case, units: list[Network]) -> Mapping[str, Array]:
     """Unit after unit, each fed with what the backend itself made before."""
-    known = dict(_float32(case.inputs))
+    known = dict(case.inputs)
     for unit in units:
-        runner = backend.prepare(unit, case.tensors, _batch(case))
-        answer = runner({name: known[name] for name in unit.inputs})
-        if unit.outputs[0] not in answer:
+        runner = backend.prepare(unit, _copies(case.tensors), _batch(case))
+        answer = runner(_float32({name: known[name] for name in unit.inputs}))
+        known.update(_taken(answer, list(unit.outputs)))
+        if unit.outputs[0] not in known:
             break
-        known[unit.outputs[0]] = answer[unit.outputs[0]]
     return known
+
+
+def _taken(answers: Any, names: list[str]) -> dict[str, Array]:
+    """What was asked for and no more, in arrays that the backend cannot change later."""
+    if not isinstance(answers, Mapping):
+        raise TypeError(
+            f"answered a {type(answers).__name__}, expected a mapping of names to arrays"
+        )
+    kept = {}
+    for name in names:
+        if name in answers:
+            a = answers[name]
+            kept[name] = a.copy() if isinstance(a, np.ndarray) else a
+    return kept
+
+
+def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays of the backend's own: what it does to them is its affair."""
+    return {name: a.copy() for name, a in arrays.items()}
 
 
 def _judge_units(
@@ -227,13 +260,15 @@ def _judge_units(
     arithmetic: Arithmetic,
 ) -> tuple[LayerResult, ...]:
     exact = owes_equality(case, arithmetic)
+    known = {**case.inputs, **oracle}
     found = []
     for unit in units:
         (name,) = unit.outputs
-        missing = [feed for feed in unit.inputs if feed not in answers]
-        if missing:
+        useless = [feed for feed in unit.inputs if _useless(answers.get(feed), known, feed)]
+        if useless:
             value = Value.given(oracle[name])
-            verdict = replace(compare(None, value), problem=f"{missing[0]} was not answered")
+            reason = f"its input {useless[0]} was not answered as it should be"
+            verdict = unanswered(value.exact.size, reason)
         else:
             given = {feed: np.asarray(answers[feed], np.float64) for feed in unit.inputs}
             value = propagate(unit, case.tensors, given, arithmetic)[name]
@@ -250,7 +285,7 @@ def _facts(
     answer: Array | None, value: Value, oracle: Array, arithmetic: Arithmetic
 ) -> tuple[float, float, float]:
     """Distance from the oracle's own run, condition, error on the scale of a random walk."""
-    if answer is None or answer.shape != oracle.shape:
+    if not isinstance(answer, np.ndarray) or answer.shape != oracle.shape:
         return np.nan, np.nan, np.nan
     u = float_format(arithmetic.accumulate).unit
     with np.errstate(all="ignore"):
@@ -263,6 +298,14 @@ def _facts(
         free,
         float(np.median(condition)) if condition.size else np.nan,
         float(likely.max()) if likely.size else 0.0,
+    )
+
+
+def _useless(answer: Any, known: Mapping[str, Array], name: str) -> bool:
+    """Whether what a backend gave cannot be a layer's input."""
+    shape = known[name].shape
+    return not (
+        isinstance(answer, np.ndarray) and answer.shape == shape and answer.dtype.kind in "fiu"
     )
 
 

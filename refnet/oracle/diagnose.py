@@ -8,7 +8,7 @@ said, for a wrong name is worse than none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from refnet.backend import Arithmetic, Backend
 from refnet.network import Network
-from refnet.oracle.check import Result, tensors_shown, units_of
+from refnet.oracle.check import Result, layers_of, tensors_shown, units_of
 from refnet.oracle.judge import compare
 from refnet.oracle.mistakes import MISTAKES, Mistake
 from refnet.oracle.situation import Situation
@@ -120,14 +120,8 @@ def explain(backend: Backend, result: Result, question: Question, arithmetic: Ar
     The backend is asked once more for what it had there. An empty text where all holds, or where
     it does not answer.
     """
-    bad = [layer.layer for layer in result.layers if not layer.verdict.holds]
-    if not bad:
-        return ""
-    case = question.case
-    units = {unit.outputs[0]: unit for unit in _units(case.network, result.mode)}
-    try:
-        known = tensors_shown(backend, case, list(units), result.mode)
-    except Exception:  # it raised before, or shows nothing: there is nothing to go by
+    bad, units, known = _asked_again(backend, result, question, arithmetic)
+    if not known:
         return ""
     first = _diagnosed(units[bad[0]], known, question, arithmetic)
     if first is None:
@@ -141,6 +135,29 @@ def explain(backend: Backend, result: Result, question: Question, arithmetic: Ar
             agreeing += later is not None and _agrees(first.findings[0], later, known[name])
         text += f"\n  the same mistake reproduces {agreeing} of the next {looked} bad layers"
     return text
+
+
+def diagnosis_of(
+    backend: Backend, result: Result, question: Question, arithmetic: Arithmetic
+) -> Diagnosis | None:
+    """The same as data, of the first bad layer; None where all holds or nothing is shown."""
+    bad, units, known = _asked_again(backend, result, question, arithmetic)
+    return _diagnosed(units[bad[0]], known, question, arithmetic) if known else None
+
+
+def _asked_again(
+    backend: Backend, result: Result, question: Question, arithmetic: Arithmetic
+) -> tuple[list[str], dict[str, Network], Mapping[str, Array]]:
+    """The bad layers, the units by their outputs, and what the backend had and made there."""
+    bad = [layer.layer for layer in result.layers if not layer.verdict.holds]
+    case = question.case
+    units = {unit.outputs[0]: unit for unit in _units(case.network, result.mode, arithmetic)}
+    if not bad:
+        return bad, units, {}
+    try:
+        return bad, units, tensors_shown(backend, case, list(units), result.mode)
+    except Exception:  # it raised before, or shows nothing: there is nothing to go by
+        return bad, units, {}
 
 
 def _diagnosed(
@@ -208,10 +225,7 @@ def _pairs() -> Iterator[tuple[Mistake, Mistake]]:
             yield one, two
 
 
-def _units(network: Network, mode: str) -> list[Network]:
+def _units(network: Network, mode: str, arithmetic: Arithmetic) -> list[Network]:
     if mode in ("shown", "whole"):
-        return [
-            network.cut([layer.name], inputs=list(dict.fromkeys(layer.inputs)))
-            for layer in network.layers
-        ]
+        return layers_of(network, arithmetic)
     return units_of(network)

@@ -32,7 +32,7 @@ def test_the_papers_numbers_come_out(capsys):
 
 
 def test_options_reach_the_network(capsys):
-    """V1 at alpha 0.5 and 160: 76 M multiply-adds (the paper's Table 8 prints 76)."""
+    """V1 at alpha 0.5 and 160: 76 M multiply-adds (the paper's Table 9 prints 76)."""
     words = ("cost", "v1", "--alpha", "0.5", "--resolution", "160", "--kind", "macs")
     assert "76,524,800" in said(capsys, *words)
     shallow = said(capsys, "cost", "v1", "--shallow", "--classes", "10", "--json")

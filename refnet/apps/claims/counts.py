@@ -182,8 +182,8 @@ CLAIMS = (
     Claim(
         "v2-twice-as-fast", "lecture 6.4", "V1's multiply-accumulates over V2's: almost twice",
         ("~ 2 x",), _twice,
-        "\"Almost\" may miss by a sixteenth. Multiply-accumulates are not time: see "
-        "speed-as-macs.",
+        "\"Almost\" may miss by a sixteenth, less than the quarter that one digit allows. "
+        "Multiply-accumulates are not time: see speed-as-macs.",
         about=Fraction(1, 16),
     ),
     Claim(
@@ -201,15 +201,15 @@ CLAIMS = (
         "alpha-squared", "lecture 5.1", "cost left at alpha 0.75, 0.5, 0.25: alpha^2",
         ("~ 0.5625", "~ 0.25", "~ 0.0625"), _alpha_squared,
         "Only a pointwise layer's cost falls as alpha^2; a depthwise layer's, the first "
-        "layer's and the classifier's fall as alpha. The V1 paper says \"roughly\"; the width is "
-        "a sixth.",
+        "layer's and the classifier's fall as alpha. The V1 paper says \"roughly\"; the width, "
+        "a sixth, is halfway from alpha^2 to alpha at 0.75.",
         about=SIXTH,
     ),
     Claim(
         "alpha-squared-params", "V1 3.3", "parameters left at alpha 0.75, 0.5, 0.25: alpha^2",
         ("~ 0.5625", "~ 0.25", "~ 0.0625"), _alpha_squared_parameters,
         "The classifier holds a quarter of V1's parameters, and they fall as alpha. The width is "
-        "a sixth, as for the cost.",
+        "a sixth, halfway from alpha^2 to alpha at 0.75.",
         about=SIXTH,
     ),
     Claim(

@@ -90,6 +90,7 @@ def as_data(judged: Judgement) -> dict[str, Any]:
         "says": claim.says,
         "printed": list(claim.printed),
         "computed": [_exact(value) for value in judged.plain],
+        "beside": {k: _exact(v) for k, v in claim.beside().items()} if claim.beside else {},
         "verdict": judged.verdict.name,
         "readings": list(judged.readings),
         "decided": [_exact(value) for value in judged.decided],

@@ -126,7 +126,8 @@ class Claim:
     """What a source says, and the function that recomputes it.
 
     says: in our own words. compute: every reading, the plain one first; None for a measurement.
-    mended: what the rest of the same source gives for the figures, where it contradicts them.
+    mended: the figures as they follow from what the same source prints elsewhere (its table of
+    layers, the sum of a column), where that contradicts them; only where such a place exists.
     about: the width, relative to the figure, that an "about" is allowed; `note` says why so much.
     digits: how many are significant. beside: computed and shown with a measurement, not judged.
     """

@@ -14,11 +14,14 @@ one in a file that Python can import, "module:object" will do.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from refnet.backend import Backend
+from refnet.backend import Arithmetic, Backend
+from refnet.errors import one_line
 
 GROUP = "refnet.backends"
 
@@ -47,19 +50,25 @@ def find(name: str) -> Backend:
         return backend
     added = {point.name: point for point in entry_points(group=GROUP)}
     if name in added:
-        return _checked(added[name].load(), name)
+        try:
+            loaded = added[name].load()
+        except Exception as problem:
+            raise ValueError(f"backend: {name!r}: {one_line(problem)}") from None
+        return _checked(loaded, name)
     if ":" in name:
         return _checked(_object(name), name)
-    known = ", ".join([*CLASSES, *sorted(added)])
+    known = ", ".join([*CLASSES, *sorted(set(added) - set(CLASSES))])
     raise ValueError(f"backend: {name!r}, expected one of {known}, or MODULE:OBJECT")
 
 
 def _object(name: str) -> Any:
     module, _, path = name.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)  # the console command, unlike `python -m`, leaves it out
     try:
         found: Any = import_module(module)
-    except ImportError as problem:
-        raise ValueError(f"backend: {name!r}: {problem}") from None
+    except Exception as problem:  # whatever a stranger's module may raise
+        raise ValueError(f"backend: {name!r}: {one_line(problem)}") from None
     for part in path.split("."):
         if not hasattr(found, part):
             raise ValueError(f"backend: {name!r}: {module} has no {path!r}")
@@ -69,8 +78,15 @@ def _object(name: str) -> Any:
 
 def _checked(found: Any, name: str) -> Backend:
     if isinstance(found, type) or (callable(found) and not isinstance(found, Backend)):
-        found = found()  # isinstance looks at names only, and a class has them all
+        try:
+            found = found()  # isinstance looks at names only, and a class has them all
+        except Exception as problem:
+            raise ValueError(f"backend: {name!r}: made without arguments, {problem}") from None
     if isinstance(found, Backend):
+        declared: Any = found.arithmetic
+        if not isinstance(declared, Arithmetic):
+            said = type(declared).__name__
+            raise ValueError(f"backend: {name!r}: arithmetic is a {said}, expected an Arithmetic")
         return found
     raise ValueError(
         f"backend: {name!r} is a {type(found).__name__} without arithmetic and prepare()"
