@@ -70,9 +70,9 @@ def exact_case(network: Network, name: str, *, nonzero: int = 8, batch: int = 1)
     Raises ValueError where they do not: a pool over a number of elements that is no power of
     two, a softmax, sums of 2^24 or more.
     """
-    tensors = integer_tensors(network, name, nonzero)
+    tensors, reach = integer_tensors(network, name, nonzero), reach_of(network)
     inputs = {
-        feed: integers(seed_of(f"{name}/{feed}"), (batch, *shape), -4, 4)
+        feed: integers(seed_of(f"{name}/{feed}"), (batch, *shape), -reach, reach)
         for feed, shape in network.inputs.items()
     }
     most = largest_sum(network, tensors, inputs)
@@ -80,6 +80,22 @@ def exact_case(network: Network, name: str, *, nonzero: int = 8, batch: int = 1)
     if below is None:
         raise ValueError(f"{network.name}: magnitudes add up to {most:g}, expected under 2^24")
     return Case(name, network, tensors, inputs, run(network, tensors, inputs), below)
+
+
+# How far inputs reach from 0: 4, but for single operations that do something else farther out.
+REACH = {"relu": 16, "relu6": 16, "max_pool": 16, "softmax": 128}
+
+
+def reach_of(network: Network) -> int:
+    """The largest input that a question about this network holds.
+
+    >>> from refnet.oracle.suites import operations
+    >>> [reach_of(network) for name, network in operations() if name in ("relu6", "add")]
+    [16, 4]
+
+    ReLU6 must be seen to clip, and a softmax without its largest logit taken out to overflow.
+    """
+    return REACH.get(network.layers[0].op, 4) if len(network.layers) == 1 else 4
 
 
 def largest_sum(

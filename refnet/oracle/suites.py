@@ -28,8 +28,8 @@ from refnet.layer import (
 )
 from refnet.models import build
 from refnet.network import CONVENTIONS, Network
-from refnet.oracle.exact import exact_case
-from refnet.oracle.seeded import seed_of, uniform
+from refnet.oracle.exact import exact_case, reach_of
+from refnet.oracle.seeded import seed_of, uniform, words
 from refnet.run import run
 
 Array = np.ndarray[Any, Any]
@@ -77,8 +77,10 @@ POOLS: list[tuple[Any, ...]] = [
     (8, 6, 3, 2, 2, "valid"),
     (7, 9, 4, 2, 1, "valid"),
     (9, 8, 5, 4, 3, "valid"),
+    (7, 10, 4, 3, 2, "same"),  # windows that overhang the map
+    (8, 5, 3, 3, 1, (1, 1, 1, 1)),
 ]
-SUITES = ("ops", "v1", "v2", "all")
+SUITES = ("ops", "v1", "v2", "all", "special")  # "all" is the first three
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,32 @@ def questions(suite: str, *, bits: int = 24) -> Iterator[Question]:
     for model in ("v1", "v2"):
         if suite in (model, "all"):
             yield from networks(model, bits=bits)
+    if suite == "special":
+        yield from special_values(bits=bits)
+
+
+def special_values(*, bits: int = 24) -> Iterator[Question]:
+    """Operations on inputs with NaN, both infinities, -0.0 and a subnormal number among them.
+
+    >>> sum(1 for _ in special_values()) > 20
+    True
+
+    A suite of its own, since few engines promise anything here: the policy that they are judged
+    by is that of `refnet.oracle.judge`.
+    """
+    values = (np.nan, np.inf, -np.inf, -0.0, 2.0**-140)
+    for name, network in operations():
+        if name.endswith("-bias") or name.startswith("softmax"):
+            continue  # a softmax of an infinity is NaN throughout
+        case = random_case(network, name, bits=bits)
+        inputs = {feed: x.copy() for feed, x in case.inputs.items()}
+        for feed, x in inputs.items():
+            drawn = words(seed_of(f"{name}/{feed}/special"), len(values))
+            x.flat[[int(word) % x.size for word in drawn]] = values
+        with np.errstate(invalid="ignore"):
+            expected = run(network, case.tensors, inputs)
+        special = replace(case, id=f"{name}-special", inputs=inputs, expected=expected)
+        yield Question("special", "special", special)
 
 
 def operations() -> Iterator[tuple[str, Network]]:
@@ -141,6 +169,10 @@ def operations() -> Iterator[tuple[str, Network]]:
         average, largest = PoolAttrs(size, padding, stride), MaxPoolAttrs(size, padding, stride)
         yield f"average-{n}", _network(f"average-{n}", image, "average_pool", average)
         yield f"max-{n}", _network(f"max-{n}", image, "max_pool", largest)
+        if padding != "valid":
+            counted = PoolAttrs(size, padding, stride, include_padding=True)
+            name = f"average-{n}-padding-counted"
+            yield name, _network(name, image, "average_pool", counted)
     for name, whole in (("8x8", (8, 8, 5)), ("7x5", (7, 5, 3)), ("1x1", (1, 1, 4))):
         yield f"global-{name}", _network(f"global-{name}", {"x": whole}, "global_average_pool")
     vectors = dict.fromkeys(("gamma", "beta", "mean", "variance"), (5,))
@@ -158,7 +190,7 @@ def operations() -> Iterator[tuple[str, Network]]:
 
 
 def random_case(network: Network, name: str, *, bits: int = 24, batch: int = 2) -> Case:
-    """A network on uniform numbers in -1 .. 1, inputs in -4 .. 4, variances in 1/2 .. 3/2.
+    """A network on uniform numbers in -1 .. 1, inputs in -4 .. 4 (see `reach_of`), variances in 1/2 .. 3/2.
 
     >>> case = random_case(dict(operations())["relu6"], "demo", batch=1)
     >>> case.inputs["x"].shape, case.expected["y"].min() >= 0, case.exact_below
@@ -181,7 +213,7 @@ def random_case(network: Network, name: str, *, bits: int = 24, batch: int = 2) 
                 drawn = drawn * 2.0 ** -np.floor(np.log2(taps / 3) / 2)
             tensors[tensor] = drawn
     inputs = {
-        feed: 4 * uniform(seed_of(f"{name}/{feed}"), (batch, *shape), bits=bits)
+        feed: reach_of(network) * uniform(seed_of(f"{name}/{feed}"), (batch, *shape), bits=bits)
         for feed, shape in network.inputs.items()
     }
     return Case(name, network, tensors, inputs, run(network, tensors, inputs))

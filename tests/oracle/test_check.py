@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from refnet import load, run
+from refnet import load, ops, run
 from refnet.backend import Arithmetic, Case
 from refnet.models import build
 from refnet.oracle import report
@@ -317,14 +317,14 @@ def test_whatever_a_backend_does_is_reported_and_not_raised():
         assert words in report.text(found)
     refusing = check(Broken(fail(NotImplementedError)), "ops")
     assert not refusing.holds  # what answers nothing is not right
-    assert "0 questions: nothing, 178 not answered" in report.text(refusing)
+    assert "0 questions: nothing, 186 not answered" in report.text(refusing)
 
 
 def test_a_report_is_also_json_without_nan():
     found = check(Broken(lambda network: dict.fromkeys(network.outputs, np.zeros(3))), "ops")
     data = json.loads(report.to_json(found), parse_constant=lambda name: pytest.fail(name))
     assert data["holds"] is False
-    assert len(data["results"]) == 178
+    assert len(data["results"]) == 186
 
 
 def test_fuzzing_finds_symmetric_padding_and_shrinks_it():
@@ -538,3 +538,66 @@ def test_a_network_answered_in_nonsense_is_reported_layer_by_layer():
         (result, *_) = found
         assert not result.holds
         assert f"{result.first_bad.layer}: {result.first_bad.verdict}".startswith(words)
+
+
+def test_single_operations_are_asked_where_they_can_be_seen_to_be_wrong():
+    """A clip that is never reached, padding that never meets a window, logits that never overflow:
+    each of these faults is caught by the operations alone."""
+
+    def instead(op, function):
+        class Odd(Float32):
+            def prepare(self, network, tensors, batch=1):
+                right = super().prepare(network, tensors, batch)
+                (layer, *more) = network.layers
+                if more or layer.op != op:
+                    return right
+                return lambda inputs: {layer.name: function(*inputs.values(), **layer.keywords())}
+
+        return Odd()
+
+    def softmax(x):
+        with np.errstate(over="ignore", invalid="ignore"):
+            powers = np.exp(x)
+            return powers / powers.sum(axis=1, keepdims=True)
+
+    def padded_with_zeros(x, **said):
+        wide = np.concatenate([np.zeros_like(x[:, :1]), x, np.zeros_like(x[:, :1])], axis=1)
+        wide = np.concatenate(
+            [np.zeros_like(wide[:, :, :1]), wide, np.zeros_like(wide[:, :, :1])], 2
+        )
+        if said["padding"] != (1, 1, 1, 1):
+            return ops.max_pool(x, **said)
+        return ops.max_pool(wide, **{**said, "padding": "valid"})
+
+    def counted_otherwise(x, **said):
+        return ops.average_pool(x, **{**said, "include_padding": not said["include_padding"]})
+
+    faults = {
+        "relu6": [ops.relu, lambda x: np.clip(x, 0, 5.5).astype(np.float32)],
+        "relu": [ops.relu6],
+        "softmax": [softmax],
+        "max_pool": [padded_with_zeros],
+        "average_pool": [counted_otherwise],
+    }
+    for op, functions in faults.items():
+        for function in functions:
+            assert not check(instead(op, function), "ops").holds, op
+    assert check(instead("relu6", ops.relu6), "ops").holds
+
+
+def test_special_values_are_a_suite_of_their_own():
+    assert check(Float32(), "special").holds
+
+    class Forgets(Float32):
+        """NaN becomes 0 in its activations, as in a maximum that returns its other operand."""
+
+        def prepare(self, network, tensors, batch=1):
+            right = super().prepare(network, tensors, batch)
+            if network.layers[0].op not in ("relu", "relu6"):
+                return right
+            return lambda inputs: {k: np.nan_to_num(a, nan=0) for k, a in right(inputs).items()}
+
+    found = check(Forgets(), "special")
+    assert {result.id for result in found.results if not result.holds} == {
+        "relu-special", "relu6-special",
+    }  # fmt: skip
