@@ -124,3 +124,45 @@ def test_a_resolution_that_is_no_multiple_of_anything_has_its_exact_count():
     network = parse("v1:resolution=225")
     assert network.shapes()["block13.pointwise"] == (1, 8, 8, 1024)
     assert macs(network) > macs(parse("v1"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--layer", "3", "32", "64", "112", "--plot", "x.png"], "--plot: has no meaning with"),
+        (
+            ["--layer", "3", "32", "64", "112", "--as", "fvcore"],
+            "--as: has no meaning with --layer",
+        ),
+        (["--layer", "3", "32", "64", "-5"], "D_F: -5, expected a whole number of at least 1"),
+        (["--layer", "9999999", "3", "3", "9"], "D_K: 9999999, expected at most 1,000,000 taps"),
+        (["v1", "--as", "fvcore", "--json"], "--json: has no meaning with --as"),
+        (["v1", "--stride", "2"], "has no meaning with a whole network"),
+        (["vgg16", "--as", "thop"], "tool: what thop prints is known for v1 and v2, not for vgg16"),
+    ],
+)
+def test_no_option_is_passed_over_in_silence(capsys, words, message):
+    assert main(["cost", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert message in err
+
+
+def test_options_that_do_not_change_what_is_compared_are_refused(capsys):
+    for word in ("v1:batch_norm=true", "v1:conventions=3", "v1:alpha=true", "v1:shallow=2"):
+        assert main(["compare", word]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_first_layer_and_a_photo_are_taken_apart(capsys, tmp_path):
+    from matplotlib import cbook
+
+    out = said(capsys, "separate", "v1")
+    assert "3 x 3 x 3 x 32, as a sum of separable ones" in out
+    assert "exact with 9 terms; cheaper than the standard layer up to 7" in out
+    photo = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    assert "Gx = [1, 2, 1] x [-1, 0, 1]" in said(capsys, "separate", photo)
+    for what in ("v2", photo):
+        assert main(["separate", what, "--plot", str(tmp_path / "x.png")]) == 0
+        with Image.open(tmp_path / "x.png") as drawn:
+            assert drawn.width > 500
