@@ -132,7 +132,7 @@ def test_a_resolution_that_is_no_multiple_of_anything_has_its_exact_count():
         (["--layer", "3", "32", "64", "112", "--plot", "x.png"], "--plot: has no meaning with"),
         (
             ["--layer", "3", "32", "64", "112", "--as", "fvcore"],
-            "--as: has no meaning with --layer",
+            "--as: has no meaning with",
         ),
         (["--layer", "3", "32", "64", "-5"], "D_F: -5, expected a whole number of at least 1"),
         (["--layer", "9999999", "3", "3", "9"], "D_K: 9999999, expected at most 1,000,000 taps"),
