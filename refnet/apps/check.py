@@ -7,10 +7,18 @@ import os
 import sys
 from pathlib import Path
 
+from refnet.arguments import check_count
 from refnet.backend import Arithmetic
+from refnet.checkpoints.files import write_whole
 from refnet.oracle import adapters, report
 from refnet.oracle.check import check
+from refnet.oracle.environment import environment
+from refnet.oracle.html import to_html
+from refnet.oracle.junit import to_junit
+from refnet.oracle.results import Report
 from refnet.oracle.suites import SUITES
+
+DIAGNOSED = 4  # wrong results, the first ones, in which a known mistake is looked for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,46 +45,90 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="also try N drawn operations, and shrink a failure to the smallest one",
     )
+    parser.add_argument(
+        "--no-diagnosis", action="store_true", help="do not look for the mistake by name"
+    )
     parser.add_argument("--layers", action="store_true", help="a line for every layer")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw err/bound to FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the report as one page")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="the report as JUnit XML")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, report; 0 only if all holds."""
-    if arguments.backend is None:
+    if not arguments.backend:
         raise ValueError(
             f"BACKEND: expected one of {', '.join(adapters.CLASSES)}, or module:object"
         )
     declared = None if arguments.arithmetic is None else Arithmetic.parse(arguments.arithmetic)
-    if arguments.plot:
-        from refnet.apps import picture
-
-        picture.check(arguments.plot, 1)
+    check_count(arguments.fuzz, "--fuzz", least=0)
+    _check_files(arguments)
     backend = adapters.find(arguments.backend)
     found = check(
         backend,
         arguments.suite,
         arithmetic=declared,
         name=arguments.backend,
+        explaining=0 if arguments.no_diagnosis else DIAGNOSED,
         progress=_progress if sys.stderr.isatty() else lambda _: None,
     )
-    print(report.to_json(found) if arguments.json else report.text(found, layers=arguments.layers))
+    failure = None
+    if arguments.fuzz:
+        from refnet.oracle.fuzz import smallest_failure
+
+        failure = smallest_failure(backend, arguments.fuzz, arithmetic=declared)
+    said = {"drawn": arguments.fuzz, "smallest_failure": str(failure) if failure else None}
+    if arguments.json:
+        print(report.to_json(found, fuzz=said if arguments.fuzz else None))
+    else:
+        print(report.text(found, layers=arguments.layers))
+        if arguments.fuzz:
+            print(f"{said['drawn']} drawn operations: {said['smallest_failure'] or 'all hold'}")
+    _write_files(arguments, found)
+    return 0 if found.holds and failure is None else 1
+
+
+def _write_files(arguments: argparse.Namespace, found: Report) -> None:
     if arguments.plot:
         from refnet.apps import check_picture
 
         check_picture.draw(found, arguments.plot)
         print(f"refnet: wrote {arguments.plot}", file=sys.stderr)
-    held = found.holds
-    if arguments.fuzz:
-        from refnet.oracle.fuzz import smallest_failure
+    if arguments.html:
+        _write(arguments.html, to_html(found))
+    if arguments.junit:
+        _write(arguments.junit, to_junit(found, environment(found.backend)))
 
-        failure = smallest_failure(backend, arguments.fuzz, arithmetic=declared)
-        told = "none found" if failure is None else str(failure)
-        print(f"smallest failure in {arguments.fuzz} drawn operations: {told}", file=sys.stderr)
-        held = held and failure is None
-    return 0 if held else 1
+
+def _check_files(arguments: argparse.Namespace) -> None:
+    if arguments.plot:
+        from refnet.apps import picture
+
+        if arguments.suite in ("ops", "special"):
+            raise ValueError(f"--plot: the suite {arguments.suite} has no network to draw")
+        picture.check(arguments.plot, 1)
+    _check_file("--html", arguments.html, (".html", ".htm"))
+    _check_file("--junit", arguments.junit, (".xml",))
+
+
+def _check_file(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
+    """Refuse, before any work is done, a file that could not be written."""
+    if path is None:
+        return
+    if path.suffix.lower() not in endings:
+        known = " or ".join(endings)
+        raise ValueError(f"{option}: {str(path)!r}, expected a name that ends in {known}")
+    if not path.parent.is_dir():
+        raise ValueError(f"{option}: {path.parent} is not a folder")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(f"{option}: {path} cannot be written")
+
+
+def _write(path: Path, text: str) -> None:
+    write_whole(path, text.encode())
+    print(f"refnet: wrote {path}", file=sys.stderr)
 
 
 def _progress(name: str) -> None:

@@ -12,7 +12,9 @@ import re
 
 # What XML 1.0 (section 2.2) has no way to hold, and what it and HTML advise against: control
 # characters, halves of surrogate pairs, non-characters. A backend's message may hold any of them.
-_UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_UNSAYABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 
 
 def escaped(text: object) -> str:
@@ -24,7 +26,7 @@ def escaped(text: object) -> str:
     return html.escape(_UNSAYABLE.sub("\ufffd", str(text)))
 
 
-def element(name: str, *inside: str, **attributes: object) -> str:
+def element(name: str, /, *inside: str, **attributes: object) -> str:
     """An element around markup; attributes are escaped, what is inside must be already.
 
     >>> element("td", "1", class_="wrong", data_layer="stem", hidden=None)

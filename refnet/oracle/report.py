@@ -47,6 +47,12 @@ def text(report: Report, *, layers: bool = False) -> str:
         for result in report.results:
             if result.mode != "whole":
                 lines += ["", f"{result.id}, {result.mode}", layer_table(result)]
+    free = sum(la.verdict.not_judged for result in report.results for la in result.layers)
+    if free:
+        lines += [
+            "",
+            f"{free:,} numbers are not judged: the declared arithmetic may overflow there",
+        ]
     asked = len(report.results) - len(cannot)
     told = f"{len(wrong)} of {asked} do not hold" if wrong else "all hold" if asked else "nothing"
     left = f", {len(cannot)} not answered" if cannot else ""
@@ -81,7 +87,7 @@ def layer_table(result: Result) -> str:
     return align(flush_right(rows, 2))
 
 
-def to_json(report: Report) -> str:
+def to_json(report: Report, *, fuzz: dict[str, Any] | None = None) -> str:
     """All that is known, as JSON; NaN is null, infinity a string.
 
     >>> from refnet.backend import Arithmetic
@@ -94,6 +100,8 @@ def to_json(report: Report) -> str:
         "holds": report.holds,
         "results": [_result(result) for result in report.results],
     }
+    if fuzz is not None:
+        found["fuzz"] = fuzz
     return json.dumps(_plain(found), indent=1, allow_nan=False)
 
 

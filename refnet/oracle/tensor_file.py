@@ -103,7 +103,7 @@ def _span(name: str, entry: Any, where: str) -> tuple[int, int, str]:
         whole = all(type(n) is int and n >= 0 for n in (*shape, start, stop))
     except (TypeError, KeyError, ValueError):
         raise ValueError(f"{where}: tensor {name!r} lacks a type, a shape or its place") from None
-    if kind not in DTYPES:
+    if not isinstance(kind, str) or kind not in DTYPES:
         raise ValueError(f"{where}: tensor {name!r} is {kind}, expected floats or integers")
     if not whole or stop - start != math.prod(shape) * np.dtype(DTYPES[kind]).itemsize:
         raise ValueError(f"{where}: tensor {name!r} of shape {shape} does not fill its bytes")

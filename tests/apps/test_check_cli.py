@@ -56,8 +56,9 @@ def test_a_wrong_one_gets_status_1_and_its_smallest_failure(capsys, mine):
     out, err = capsys.readouterr()
     assert "Wrong:" in out
     assert "do not hold" in out
-    assert "smallest failure in 200 drawn operations: " in err
-    assert "conv2d(x (" in err
+    assert "200 drawn operations: " in out
+    assert "conv2d(x (" in out
+    assert "Diagnosis:" in out
 
 
 def test_the_report_as_json_and_as_a_picture(capsys, mine, tmp_path):
@@ -90,6 +91,10 @@ def test_a_coarser_arithmetic_may_be_declared_and_a_finer_one_is_not_met(capsys,
         (["check", "ops", "--arithmetic", "speed=high"], "arithmetic: 'speed', expected one of"),
         (["check", "ops", "--arithmetic", "storage=int8"], "storage: 'int8', expected one of"),
         (["check", "ops", "--plot", "x.doc"], "--plot: 'x.doc', expected a name that ends in"),
+        (["check", "ops", "--suite", "ops", "--plot", "x.png"], "--plot: the suite ops has no"),
+        (["check", "ops", "--fuzz", "-5"], "--fuzz: -5, expected a whole number of at least 0"),
+        (["check", ""], "BACKEND: expected one of ops, onnxruntime"),
+        (["check", "ops", "--arithmetic", "storage=float16,storage=float32"], "is said twice"),
         (["export", "v3", "--to", "onnx"], "model: 'v3' is neither a checkpoint"),
     ],
 )

@@ -601,3 +601,20 @@ def test_special_values_are_a_suite_of_their_own():
     assert {result.id for result in found.results if not result.holds} == {
         "relu-special", "relu6-special",
     }  # fmt: skip
+
+
+def test_after_the_first_bad_layer_whole_numbers_are_no_longer_owed():
+    """One weight off by a hundredth: the layers after it do right with what they are given."""
+    from refnet.oracle.suites import networks
+
+    class Off(Float32):
+        def prepare(self, network, tensors, batch=1):
+            name = "block7.depthwise.weight"
+            w = tensors.get(name, np.zeros((1, 1, 1, 1))).astype(np.float32)
+            w[1, 1] *= np.float32(1.01)
+            return super().prepare(network, {**tensors, name: w}, batch)
+
+    question = next(networks("v2"))
+    for result in ask(Off(), question, Arithmetic()):
+        assert len([layer for layer in result.layers if not layer.verdict.holds]) == 1
+        assert result.first_bad.layer.startswith("block7.depthwise")
