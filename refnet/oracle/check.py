@@ -74,12 +74,14 @@ def check(
     results: list[Result] = []
     for question in all_questions(suite, bits):
         progress(question.case.id)
+        named = False  # the same network shown in another way has the same mistake
         for result in ask(backend, question, declared):
-            if not result.holds and explaining > 0:
+            if not result.holds and explaining > 0 and not named:
                 from refnet.oracle.diagnose import explain  # it needs this module
 
                 said = explain(backend, result, question, declared)
                 result, explaining = replace(result, diagnosis=said), explaining - 1
+                named = bool(said)
             results.append(result)
     return Report(name or type(backend).__name__, declared, tuple(results))
 

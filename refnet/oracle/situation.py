@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from refnet import geometry
+from refnet.arguments import check_pair
 from refnet.backend import Arithmetic
 from refnet.bounds import Value, propagate
 from refnet.layer import Attrs, Layer
@@ -74,7 +75,7 @@ class Situation:
             raise ValueError(f"{name}: shape {values.shape}, expected {self.tensors[name].shape}")
         return replace(self, tensors={**self.tensors, name: values})
 
-    def with_layer(self, layer: Layer, changed: Layer | None) -> Situation:
+    def with_layer(self, layer: Layer, changed: Layer | None, reads: int = 0) -> Situation:
         """Another layer in a layer's place, or none: then its readers read what it read."""
         layers: list[Layer] = []
         outputs = self.network.outputs
@@ -84,11 +85,11 @@ class Situation:
                     layers.append(changed)
                 continue
             if changed is None:
-                renamed = tuple(layer.inputs[0] if n == layer.name else n for n in own.inputs)
+                renamed = tuple(layer.inputs[reads] if n == layer.name else n for n in own.inputs)
                 own = replace(own, inputs=renamed)
             layers.append(own)
         if changed is None:
-            outputs = tuple(layer.inputs[0] if n == layer.name else n for n in outputs)
+            outputs = tuple(layer.inputs[reads] if n == layer.name else n for n in outputs)
         return replace(self, network=replace(self.network, layers=tuple(layers), outputs=outputs))
 
     def with_attrs(self, layer: Layer, attrs: Attrs) -> Situation:
@@ -103,6 +104,15 @@ class Situation:
         layer = Layer(f"{output}+{op}", op, (output, *also), attrs)
         network = replace(self.network, layers=(*self.network.layers, layer), outputs=(layer.name,))
         return replace(self, network=network)
+
+    def inserted(self, before: Layer, op: str, also: tuple[str, ...]) -> Situation:
+        """One more layer between a layer and its first input."""
+        source = before.inputs[0]
+        new = Layer(f"{source}+{op}", op, (source, *also))
+        layers = list(self.network.layers)
+        at = next(n for n, own in enumerate(layers) if own.name == before.name)
+        layers[at : at + 1] = [new, replace(before, inputs=(new.name, *before.inputs[1:]))]
+        return replace(self, network=replace(self.network, layers=tuple(layers)))
 
     def with_input(self, name: str, values: Array) -> Situation:
         """Another input, of any size: the unit's output may change its shape with it."""
@@ -132,6 +142,45 @@ class Situation:
         said: dict[str, Any] = layer.keywords() | {"padding": tuple(max(0, s) for s in sides)}
         assert layer.attrs is not None
         return self.with_input(feed, x).with_attrs(layer, type(layer.attrs)(**said))
+
+    def top(self, rows: int) -> Situation | None:
+        """The same for the output's first rows alone; None where the unit has no rows to cut.
+
+        It is computed from the input's first rows, by a window that has no padding at the end:
+        what is known of the top of a large map costs a fraction of the map. `after` turns
+        channels, never rows.
+        """
+        layer = self.kernel_layer
+        if any(x.ndim != 4 for x in self.inputs.values()) or not self.network.layers:
+            return None
+        if any("pool" in own.op or own.op in ("dense", "softmax") for own in self.network.layers):
+            return None
+        known = {feed: x[:, :rows] for feed, x in self.inputs.items()}
+        cut = replace(self, inputs=known)
+        if layer is not None:
+            feed = layer.inputs[0]
+            if sum(feed in own.inputs for own in self.network.layers) > 1 or feed not in known:
+                return None
+            said: dict[str, Any] = layer.keywords()
+            axes = self.axes_of(layer)
+            if axes is None:
+                stride = check_pair(said["stride"], "stride")[0]
+                needed = (rows - 1) * stride + 1
+            else:
+                down, across = axes
+                needed = (rows - 1) * down.stride + down.reach - down.before
+                said["padding"] = (down.before, 0, across.before, across.after)
+            if needed < 1 or needed >= self.inputs[feed].shape[1]:
+                return None
+            known[feed] = self.inputs[feed][:, :needed]
+            assert layer.attrs is not None
+            changed = replace(layer, attrs=type(layer.attrs)(**said))
+            layers = tuple(changed if own is layer else own for own in self.network.layers)
+        else:
+            layers = self.network.layers
+        shapes = {feed: x.shape[1:] for feed, x in known.items()}
+        network = replace(self.network, layers=layers, inputs=shapes)
+        return replace(cut, network=network)
 
 
 # What a mistake makes of a situation: what is special about this variant, and the situation.

@@ -21,7 +21,8 @@ class Mistake:
 
     kind: "structure" for other values altogether, which are tried in pairs too; "precision" for
     values of their own that are close to the right ones; "suspicion" for what has no values of
-    its own, only a wider bound in which the answer lies.
+    its own, only a wider bound in which the answer lies and a trace that it leaves.
+    of_input: made of the input, and so not at will before or after another such one.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Mistake:
     remedy: str
     variants: Callable[[Situation], Variants]
     kind: Literal["structure", "precision", "suspicion"] = "structure"
+    of_input: bool = False
 
 
 MISTAKES = (
@@ -62,7 +64,12 @@ MISTAKES = (
     Mistake(
         "input and output channels swapped", "the kernel's buffer is read as its transpose",
         "TensorFlow keeps (..., in, out), PyTorch (out, in, ...): transpose, do not reshape",
-        kernels.weights(kernels.crossed),
+        kernels.crossed,
+    ),
+    Mistake(
+        "kernel buffer order", "the kernel's numbers are right and lie in another order",
+        "transpose (3, 2, 0, 1) from TensorFlow's (rows, columns, in, out) to PyTorch's (out, in, "
+        "rows, columns), and copy: do not reshape", kernels.buffer,
     ),
     Mistake(
         "depthwise multiplier order", "outputs grouped by filter instead of by channel",
@@ -70,18 +77,19 @@ MISTAKES = (
     ),
     Mistake(
         "layout", "channels first read as channels last, or the reverse",
-        "transpose (0, 2, 3, 1) from NCHW to NHWC, do not reshape", inputs.layout,
+        "transpose (0, 2, 3, 1) from NCHW to NHWC, do not reshape", inputs.layout, of_input=True,
     ),
     Mistake("colour order", "BGR for RGB", "reverse the image's last axis once (OpenCV reads BGR)",
-            inputs.colours),
+            inputs.colours, of_input=True),
     Mistake(
         "pixel scale", "another mean or scale of the image",
         "feed what the checkpoint's recipe makes: refnet weights list, refnet/preprocessing.py",
-        inputs.scale,
+        inputs.scale, of_input=True,
     ),
     Mistake(
         "picture turned", "the image is mirrored, upside down or transposed",
         "check the order of rows and columns, and whether row 0 is at the top", inputs.picture,
+        of_input=True,
     ),
     Mistake(
         "batch norm epsilon", "another number added to the variance",
@@ -116,7 +124,7 @@ MISTAKES = (
         layers.stored("tf32", "float16", "bfloat16"), kind="precision",
     ),
     Mistake(
-        "sums in fewer bits", "consistent with adding up in a narrower format",
+        "sums in fewer bits", "sums are written down in a narrower format on the way",
         "accumulate in float32, or declare accumulate= in the arithmetic", layers.accumulated,
         kind="suspicion",
     ),

@@ -51,18 +51,33 @@ def scale(s: Situation) -> Variants:
     for name, x in s.inputs.items():
         if x.ndim != 4 or x.shape[3] != 3:
             continue
-        for own, (mean, scale) in NORMALISATIONS.items():
+        for own, pixels in _as_pixels(x):
             for other, (mean2, scale2) in NORMALISATIONS.items():
                 if other != own:
-                    pixels = x * scale + mean
                     yield f"{other} for {own}", s.with_input(name, (pixels - mean2) / scale2)
 
 
+def _as_pixels(x: Array) -> list[tuple[str, Array]]:
+    """The pixels that may have been before each scale: those in 0 .. 255, if any are."""
+    every = [(own, x * scale + mean) for own, (mean, scale) in NORMALISATIONS.items()]
+    slack = 255 * 2.0**-20  # float32's own roundings in a recipe: at most a few units of 2^-24
+    possible = [
+        (own, pixels) for own, pixels in every
+        if pixels.min() >= -slack and pixels.max() <= 255 + slack
+    ]  # fmt: skip
+    return possible or every
+
+
 def picture(s: Situation) -> Variants:
-    """Mirrored, upside down, or rows for columns."""
+    """Mirrored, upside down, rows for columns, and turned as a camera's file may ask for."""
     for name, x in s.inputs.items():
         if x.ndim == 4:
             yield "upside down", s.with_input(name, x[:, ::-1])
             yield "mirrored", s.with_input(name, x[:, :, ::-1])
+            yield "by half a turn", s.with_input(name, x[:, ::-1, ::-1])
             if x.shape[1] == x.shape[2]:
-                yield "rows for columns", s.with_input(name, x.transpose(0, 2, 1, 3))
+                turned = x.transpose(0, 2, 1, 3)
+                yield "rows for columns", s.with_input(name, turned)
+                yield "a quarter clockwise", s.with_input(name, turned[:, :, ::-1])
+                yield "a quarter counterclockwise", s.with_input(name, turned[:, ::-1])
+                yield "about the other diagonal", s.with_input(name, turned[:, ::-1, ::-1])

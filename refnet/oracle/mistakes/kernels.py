@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,15 @@ from refnet.layer import Layer
 from refnet.oracle.situation import Situation, Variants
 
 Array = np.ndarray[Any, Any]
+
+
+def placed(s: Situation, layer: Layer, said: str, sides: Sequence[int]) -> Variants:
+    """The window with this padding, where it fits into the map at all."""
+    try:
+        moved = s.repositioned(layer, *sides)
+    except ValueError:
+        return
+    yield said, moved
 
 
 def padding(s: Situation) -> Variants:
@@ -24,16 +33,14 @@ def padding(s: Situation) -> Variants:
     if rows.kernel == 1 and columns.kernel == 1:
         return
     symmetric = [(a.before + a.after + 1) // 2 for a in axes]
-    same = [
-        ((a.before + a.after) // 2, a.before + a.after - (a.before + a.after) // 2) for a in axes
-    ]
     if (rows.before, columns.before) != tuple(symmetric):
         sides = (symmetric[0], symmetric[0], symmetric[1], symmetric[1])
-        yield "symmetric where the start has less", s.repositioned(layer, *sides)
+        yield from placed(s, layer, "symmetric where the start has less", sides)
     total = [max((a.output - 1) * a.stride + a.reach - a.size, 0) for a in axes]
     same = [(n // 2, n - n // 2) for n in total]
     if [(a.before, a.after) for a in axes] != same:
-        yield "TensorFlow's SAME, less at the start", s.repositioned(layer, *same[0], *same[1])
+        sides = (*same[0], *same[1])
+        yield from placed(s, layer, "TensorFlow's SAME, less at the start", sides)
 
 
 def padding_of_another_size(s: Situation) -> Variants:
@@ -52,7 +59,7 @@ def padding_of_another_size(s: Situation) -> Variants:
             total = max((outputs - 1) * axis.stride + axis.reach - size, 0)
             sides += [total // 2, total - total // 2]
         if sides != [rows.before, rows.after, columns.before, columns.after]:
-            yield f"as for a map of {words}", s.repositioned(layer, *sides)
+            yield from placed(s, layer, f"as for a map of {words}", sides)
 
 
 def phase(s: Situation) -> Variants:
@@ -65,8 +72,8 @@ def phase(s: Situation) -> Variants:
     for down, right in ((1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)):
         sides = (rows.before - down, rows.after + down, columns.before - right,
                  columns.after + right)  # fmt: skip
-        where = f"{down:+d} rows, {right:+d} columns"
-        yield f"the window begins {where} from where it should", s.repositioned(layer, *sides)
+        where = f"the window begins {down:+d} rows, {right:+d} columns from where it should"
+        yield from placed(s, layer, where, sides)
 
 
 def weights(change: Callable[[Array, Layer], Array | None]) -> Callable[[Situation], Variants]:
@@ -94,11 +101,40 @@ def turned(w: Array, layer: Layer) -> Array | None:
     return w.transpose(1, 0, 2, 3) if w.ndim == 4 and w.shape[0] == w.shape[1] else None
 
 
-def crossed(w: Array, layer: Layer) -> Array | None:
-    """A buffer of (..., M, N) numbers read as (..., N, M)."""
+def crossed(s: Situation) -> Variants:
+    """A buffer of (..., in, out) numbers read as (..., out, in), or the reverse."""
+    layer = s.kernel_layer
+    if layer is None or layer.op == "depthwise_conv2d":
+        return
+    w = s.tensors[f"{layer.name}.weight"]
+    *kernel, M, N = w.shape
+    yield from _read(s, layer, {
+        "(out, in) read as (in, out)": w.swapaxes(-1, -2).reshape(w.shape),
+        "(in, out) read as (out, in)": w.reshape(*kernel, N, M).swapaxes(-1, -2),
+    })  # fmt: skip
+
+
+def buffer(s: Situation) -> Variants:
+    """A buffer in one framework's order of all four axes read in the other's."""
+    layer = s.kernel_layer
+    if layer is None or layer.op == "dense":
+        return
+    w = s.tensors[f"{layer.name}.weight"]
+    rows, columns, M, N = w.shape
+    if (rows, columns) == (1, 1):
+        return  # no more than `crossed`
     if layer.op == "depthwise_conv2d":
-        return None
-    return np.ascontiguousarray(w.swapaxes(-1, -2)).reshape(w.shape)
+        yield from _read(s, layer, {
+            "(channels, rows, columns) read as (rows, columns, channels)":
+                w.transpose(2, 3, 0, 1).reshape(w.shape),
+            "(rows, columns, channels) read as (channels, rows, columns)":
+                w.reshape(M, N, rows, columns).transpose(2, 3, 0, 1),
+        })  # fmt: skip
+        return
+    yield from _read(s, layer, {
+        "OIHW read as HWIO": w.transpose(3, 2, 0, 1).reshape(w.shape),
+        "HWIO read as OIHW": w.reshape(N, M, rows, columns).transpose(2, 3, 1, 0),
+    })  # fmt: skip
 
 
 def multiplier(s: Situation) -> Variants:
@@ -111,10 +147,23 @@ def multiplier(s: Situation) -> Variants:
         return
     order = np.arange(M * multiplier).reshape(M, multiplier).T.ravel()
     yield "whole channels in another order", replace(s, after=(*s.after, lambda y: y[..., order]))
+    w = s.tensors[f"{layer.name}.weight"]
+    kernel = w.shape[:2]
+    yield from _read(s, layer, {
+        "filters stored filter by filter":
+            w.reshape(*kernel, multiplier, M).swapaxes(-1, -2),
+        "filters read filter by filter": w.swapaxes(-1, -2).reshape(w.shape),
+    })  # fmt: skip
+
+
+def _read(s: Situation, layer: Layer, readings: dict[str, Array]) -> Variants:
+    """The kernel as it is read, where that changes it; the same reading once."""
     name = f"{layer.name}.weight"
-    w = s.tensors[name]
-    crossed = w.reshape(*w.shape[:2], multiplier, M).swapaxes(-1, -2)
-    yield "filters in another order", s.with_tensor(name, np.ascontiguousarray(crossed))
+    known = [s.tensors[name]]
+    for said, w in readings.items():
+        if not any(np.array_equal(w, other) for other in known):
+            known.append(w)
+            yield said, s.with_tensor(name, np.ascontiguousarray(w))
 
 
 def tap(s: Situation) -> Variants:
@@ -139,17 +188,38 @@ def tail(s: Situation) -> Variants:
         return
     name = f"{layer.name}.weight"
     w = s.tensors[name]
-    inputs, outputs = (2, 2) if layer.op == "depthwise_conv2d" else (w.ndim - 2, w.ndim - 1)
+    inputs = 2 if layer.op == "depthwise_conv2d" else w.ndim - 2
     M = w.shape[inputs]
     tails = {1, 2, 3, 4, 8, 16} | {M % lanes for lanes in (2, 4, 8, 16, 32)}
     for tail in sorted(t for t in tails if 0 < t < M):
         lost = w.copy()
         lost[(slice(None),) * inputs + (slice(M - tail, None),)] = 0
         yield f"the last {tail} of {M} input channels", s.with_tensor(name, lost)
-    N = layer.params["weight"][outputs]
-    for tail in sorted({1, 2, 3} | {N % lanes for lanes in (2, 4, 8, 16)}):
-        if 0 < tail < N and layer.op != "depthwise_conv2d":
-            yield f"the last {tail} of {N} outputs", replace(s, after=(*s.after, without(tail)))
+    N = s.network.shapes()[layer.name][-1]
+    for tail in sorted({1, 2, 3, 4, 8, 16} | {N % lanes for lanes in (2, 4, 8, 16, 32)}):
+        if 0 < tail < N:
+            said = f"the last {tail} of {N} outputs"
+            yield said, replace(s, after=(*s.after, without(tail)))
+            if s.first("batch_norm") is not None:
+                yield f"{said}, before the norm", _unwritten(s, layer, tail)
+
+
+def _unwritten(s: Situation, layer: Layer, tail: int) -> Situation:
+    """The last outputs of the kernel's layer stay 0; what follows reads that."""
+    w = s.tensors[f"{layer.name}.weight"].copy()
+    if layer.op == "depthwise_conv2d":
+        flat = w.reshape(*w.shape[:2], -1)
+        flat[..., -tail:] = 0
+        w = flat.reshape(w.shape)
+    else:
+        w[..., -tail:] = 0
+    s = s.with_tensor(f"{layer.name}.weight", w)
+    bias = f"{layer.name}.bias"
+    if bias in s.tensors:
+        b = s.tensors[bias].copy()
+        b[-tail:] = 0
+        s = s.with_tensor(bias, b)
+    return s
 
 
 def without(tail: int) -> Callable[[Array], Array]:

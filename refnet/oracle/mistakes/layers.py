@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from refnet.backend import Format
 from refnet.bounds.formats import rounded
-from refnet.layer import BatchNormAttrs, Layer
+from refnet.layer import BatchNormAttrs
 from refnet.oracle.situation import Situation, Variants
 
 Array = np.ndarray[Any, Any]
+NARROW: tuple[Format, ...] = ("bfloat16", "float16")  # the coarser grid lies on the finer one
 
 
 def epsilon(s: Situation) -> Variants:
@@ -47,11 +49,7 @@ def activation(s: Situation) -> Variants:
         return
     other = "relu" if layer.op == "relu6" else "relu6"
     yield f"{other} for {layer.op}", s.with_layer(layer, replace(layer, op=other))
-    if len(s.network.layers) > 1:
-        yield "none", s.with_layer(layer, None)
-    elif layer.inputs[0] in s.inputs:
-        feed = layer.inputs[0]
-        yield "none", s.with_layer(layer, Layer(layer.name, "concat", (feed,)))
+    yield "none", s.with_layer(layer, None)
 
 
 def activation_too_many(s: Situation) -> Variants:
@@ -67,21 +65,24 @@ def residual(s: Situation) -> Variants:
     if layer is None:
         return
     for kept, lost in ((0, 1), (1, 0)):
-        only = Layer(layer.name, "concat", (layer.inputs[kept],))
-        yield f"only {layer.inputs[kept]}, without {layer.inputs[lost]}", s.with_layer(layer, only)
+        said = f"only {layer.inputs[kept]}, without {layer.inputs[lost]}"
+        yield said, s.with_layer(layer, None, reads=kept)
     for twice in layer.inputs:
         yield f"{twice} twice", s.appended("add", also=(twice,))
 
 
 def residual_too_many(s: Situation) -> Variants:
-    """An input of the unit added to its output."""
+    """An input of the unit added to its output, or to what its activation reads."""
     if s.first("add", "concat") is not None:
         return
     (output,) = s.network.outputs
-    shape = s.network.shapes()[output]
+    shapes, activation = s.network.shapes(), s.first("relu", "relu6")
     for name in s.network.inputs:
-        if s.network.shapes()[name] == shape:
+        if shapes[name] == shapes[output]:
             yield f"{name} added", s.appended("add", also=(name,))
+            if activation is not None and activation.inputs[0] != name:
+                said = f"{name} added, before the activation"
+                yield said, s.inserted(activation, "add", (name,))
 
 
 def bias(s: Situation) -> Variants:
@@ -94,11 +95,12 @@ def bias(s: Situation) -> Variants:
 
 
 def classes(s: Situation) -> Variants:
-    """The classes moved by one."""
+    """The classes moved by one, or the first one left out."""
     layer = s.first("dense", "softmax")
     if layer is not None:
         for by in (1, -1):
             yield f"{by:+d}", replace(s, after=(*s.after, rolled(by)))
+        yield "without the first one", replace(s, after=(*s.after, lambda y: y[..., 1:]))
 
 
 def rolled(by: int) -> Callable[[Array], Array]:
@@ -113,7 +115,7 @@ def softmax(s: Situation) -> Variants:
         if s.first("dense") is not None:
             yield "where there should be none", s.appended("softmax")
         return
-    yield "missing", s.with_layer(layer, Layer(layer.name, "concat", layer.inputs))
+    yield "missing", s.with_layer(layer, None)
     yield "twice", s.appended("softmax")
 
 
@@ -127,14 +129,16 @@ def stored(*formats: Any) -> Callable[[Situation], Variants]:
         name = f"{layer.name}.weight"
         for form in formats:
             narrow = rounded(s.tensors[name], form)
-            if not np.array_equal(narrow, s.tensors[name]):
-                weights = s.with_tensor(name, narrow)
-                yield f"weights in {form}", weights
-                inputs = {feed: rounded(x, form) for feed, x in s.inputs.items()}
-                yield f"weights and inputs in {form}", replace(weights, inputs=inputs)
-            elif any(not np.array_equal(rounded(x, form), x) for x in s.inputs.values()):
-                inputs = {feed: rounded(x, form) for feed, x in s.inputs.items()}
+            inputs = {feed: rounded(x, form) for feed, x in s.inputs.items()}
+            of_weights = not np.array_equal(narrow, s.tensors[name])
+            of_inputs = any(not np.array_equal(inputs[feed], x) for feed, x in s.inputs.items())
+            if of_weights:
+                yield f"weights in {form}", s.with_tensor(name, narrow)
+            if of_inputs:
                 yield f"inputs in {form}", replace(s, inputs=inputs)
+            if of_weights and of_inputs:
+                both = replace(s.with_tensor(name, narrow), inputs=inputs)
+                yield f"weights and inputs in {form}", both
 
     return variants
 
@@ -143,6 +147,6 @@ def accumulated(s: Situation) -> Variants:
     """Not a value of its own: a wider bound, in which a sum of too few bits lies."""
     if s.kernel_layer is None and s.first("global_average_pool", "average_pool") is None:
         return
-    for form in ("float16", "bfloat16"):
-        if s.arithmetic.accumulate not in ("float16", "bfloat16"):
+    for form in NARROW:
+        if s.arithmetic.accumulate not in NARROW:
             yield f"in {form}", replace(s, arithmetic=replace(s.arithmetic, accumulate=form))
