@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 JOBS   ?= auto
+# One worker a core: a BLAS with threads of its own in each would have them wait for one another.
+TEST   := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 .PHONY: help demo test test-all lint clean
 .DEFAULT_GOAL := help
@@ -18,10 +20,10 @@ demo: $(VENV)/.demo ## name what is in a photo, with V1 and with V2 (writes demo
 	$(BIN)/refnet classify "$$photo" --plot demo.png
 
 test: $(VENV)/.test lint ## all that must hold: lint, types, floors, doctests, tests
-	@$(BIN)/python -m pytest -n $(JOBS)
+	@$(TEST)
 
 test-all: $(VENV)/.test-all lint ## the slow and the heavy as well: PyTorch, downloads
-	@$(BIN)/python -m pytest -n $(JOBS) -m 'slow or not slow'
+	@$(TEST) -m 'slow or not slow'
 
 lint: $(VENV)/.test ## style, types, floors
 	@$(BIN)/ruff check .

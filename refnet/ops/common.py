@@ -58,6 +58,15 @@ def inexact(x: Array) -> Array:
     return x if x.dtype.kind in "fcO" else x.astype(np.float64)
 
 
+def mixed(pixels: Array, w: Array) -> Array:
+    """The channels of every pixel times a matrix: one product over all pixels, not one a row.
+
+    >>> mixed(np.ones((1, 2, 2, 3), int), np.ones((3, 5), int)).shape
+    (1, 2, 2, 5)
+    """
+    return (pixels.reshape(-1, w.shape[0]) @ w).reshape(*pixels.shape[:-1], w.shape[1])
+
+
 def plus_bias(y: Array, b: Array | None) -> Array:
     """y with one number a channel added, in place; y itself where there is none.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from refnet import arguments, geometry
 from refnet.geometry import Padding, Pair
-from refnet.ops.common import Array, in_one_type, part, plus_bias, shape_of
+from refnet.ops.common import Array, in_one_type, mixed, part, plus_bias, shape_of
 from refnet.ops.elementwise import relu, relu6
 
 
@@ -45,7 +45,7 @@ def conv2d(
         for i, j in np.ndindex(D_Ky, D_Kx):
             to_r, from_r = rows.tap(i)
             to_c, from_c = columns.tap(j)
-            y[:, to_r, to_c, filters] += x[:, from_r, from_c, channels] @ w[i, j, :, filters]
+            y[:, to_r, to_c, filters] += mixed(x[:, from_r, from_c, channels], w[i, j, :, filters])
     return plus_bias(y, b)
 
 
@@ -97,7 +97,7 @@ def pointwise_conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Pair
     arguments.check_pointwise(x.shape, w.shape, shape_of(b))
     s_y, s_x = arguments.check_pair(stride, "stride")
     x, w = in_one_type(x, w, b)
-    return plus_bias(x[:, ::s_y, ::s_x] @ w[0, 0], b)
+    return plus_bias(mixed(x[:, ::s_y, ::s_x], w[0, 0]), b)
 
 
 def separable_conv2d(

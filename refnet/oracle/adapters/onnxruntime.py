@@ -38,6 +38,8 @@ class OnnxRuntime:
         options = engine.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         options.log_severity_level = 3  # errors only
+        # Its workers wait busily for more by default, which on a busy machine costs minutes.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         levels = engine.GraphOptimizationLevel
         options.graph_optimization_level = (
             levels.ORT_ENABLE_ALL if self._optimise else levels.ORT_DISABLE_ALL
