@@ -8,8 +8,9 @@ said, for a wrong name is worse than none.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,10 @@ from refnet.oracle.suites import Question
 from refnet.oracle.trace import written_in
 
 Array = np.ndarray[Any, Any]
-ROWS = 4  # of the map's top, to try a variant on first
+ROWS, CHANNELS = 4, 8  # of the map's top, and of its last channels, to try a variant on first
+
+PATIENCE = 8.0  # seconds for mistakes two at a time
+LATER = 12  # later bad layers that a mistake is tried on
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,10 @@ class Finding:
     mistakes: tuple[Mistake, ...]
     details: tuple[str, ...]
 
-    def __str__(self) -> str:
-        parts = [
-            f"{mistake.name} ({detail})" if detail else mistake.name
-            for mistake, detail in zip(self.mistakes, self.details, strict=True)
-        ]
-        return " together with ".join(parts)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The mistakes' names."""
+        return tuple(mistake.name for mistake in self.mistakes)
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,19 @@ class Diagnosis:
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
         """The different answers, as tuples of mistakes' names."""
-        found = (tuple(m.name for m in finding.mistakes) for finding in self.findings)
-        return tuple(dict.fromkeys(found))
+        found: dict[frozenset[str], tuple[str, ...]] = {}
+        for finding in self.findings:  # two that can be made in either order are one answer
+            found.setdefault(frozenset(finding.names), finding.names)
+        return tuple(found.values())
+
+    def said_of(self, names: tuple[str, ...]) -> str:
+        """An answer with all that is special about it; what of that cannot be told apart by or."""
+        said = [finding for finding in self.findings if finding.names == names]
+        parts = []
+        for n, name in enumerate(names):
+            details = dict.fromkeys(f.details[n] for f in said if f.details[n])
+            parts.append(f"{name} ({' or '.join(details)})" if details else name)
+        return " together with ".join(parts)
 
     def __str__(self) -> str:
         ruled_out = len(MISTAKES) - len({name for names in self.names for name in names})
@@ -69,14 +82,11 @@ class Diagnosis:
                 f"({self.tried} variants tried, {self.pairs} of them two at a time)"
             )
         first = self.findings[0]
-        lines = [f"{self.layer}: {first}"]
+        lines = [f"{self.layer}: {self.said_of(first.names)}"]
         for mistake in first.mistakes:
             lines += [f"  what it is: {mistake.says}", f"  remedy: {mistake.remedy}"]
         if len(self.names) > 1:
-            others = " or ".join(
-                str(next(f for f in self.findings if tuple(m.name for m in f.mistakes) == names))
-                for names in self.names[1:]
-            )
+            others = "; or ".join(self.said_of(names) for names in self.names[1:])
             lines.append(f"  cannot be told apart here from: {others}")
         else:
             sure = {
@@ -109,16 +119,25 @@ def diagnose(situation: Situation, answer: Array, layer: str = "") -> Diagnosis:
             found = best
             break
     name = layer or situation.network.outputs[0]
-    if found:
+    if found and found[0].mistakes[0].kind != "suspicion":
         return Diagnosis(name, tuple(found), tried, 0)
-    pairs = 0
+    together, pairs = _together(situation, answer)
+    return Diagnosis(name, tuple(together or found), tried + pairs, pairs)
+
+
+def _together(situation: Situation, answer: Array) -> tuple[list[Finding], int]:
+    """Common mistakes two at a time, as many as PATIENCE allows; and how many were tried."""
+    found: list[Finding] = []
+    pairs, end = 0, time.monotonic() + PATIENCE
     for one, two in _pairs():
         for detail, variant in _variants(one, situation):
             for detail2, both in _variants(two, variant):
+                if time.monotonic() > end:
+                    return found, pairs
                 pairs += 1
                 if _fits(both, answer):
                     found.append(Finding((one, two), (detail, detail2)))
-    return Diagnosis(name, tuple(found), tried + pairs, pairs)
+    return found, pairs
 
 
 def explain(backend: Backend, result: Result, question: Question, arithmetic: Arithmetic) -> str:
@@ -133,15 +152,23 @@ def explain(backend: Backend, result: Result, question: Question, arithmetic: Ar
     first = _diagnosed(units[bad[0]], known, question, arithmetic)
     if first is None:
         return ""
-    text = str(first)
-    if first.findings and len(bad) > 1:
-        agreeing, looked = 0, 0
-        for name in bad[1:13]:
-            looked += 1
+    if not first.findings or len(bad) == 1:
+        return str(first)
+    # What the first layer cannot tell apart, the later ones often can.
+    agreeing: dict[tuple[str, ...], int] = {}
+    for names in first.names:
+        one = next(finding for finding in first.findings if finding.names == names)
+        agreeing[names] = 0
+        for name in bad[1 : 1 + LATER]:
             later = _situation(units[name], known, question, arithmetic)
-            agreeing += later is not None and _agrees(first.findings[0], later, known[name])
-        text += f"\n  the same mistake reproduces {agreeing} of the next {looked} bad layers"
-    return text
+            agreeing[names] += later is not None and _agrees(one, later, known[name])
+    most = max(agreeing.values())
+    kept = tuple(f for f in first.findings if agreeing.get(f.names, 0) == most)
+    looked = len(bad[1 : 1 + LATER])
+    return (
+        f"{replace(first, findings=kept)}\n"
+        f"  the same mistake reproduces {most} of the next {looked} bad layers"
+    )
 
 
 def diagnosis_of(
@@ -207,11 +234,15 @@ def _variants(mistake: Mistake, situation: Situation) -> Iterator[tuple[str, Sit
 def _fits(variant: Situation, answer: Array) -> bool:
     """Whether a variant gives every element of the answer, within its bound.
 
-    First the top of the map, which rules most variants out at a fraction of the cost.
+    First a part of it, which rules most variants out at a fraction of the cost.
     """
     with np.errstate(all="ignore"):
-        top = variant.top(ROWS) if answer.ndim == 4 and answer.shape[1] > 4 * ROWS else None
-        if top is not None and not _reproduces(top, answer[:, :ROWS]):
+        part, beside = variant, answer
+        if answer.ndim == 4 and answer.shape[1] > 4 * ROWS and (top := part.top(ROWS)):
+            part, beside = top, beside[:, :ROWS]
+        if last := part.last_channels(CHANNELS):
+            part, beside = last, beside[..., -CHANNELS:]
+        if part is not variant and not _reproduces(part, beside):
             return False
         return _reproduces(variant, answer)
 
@@ -221,8 +252,8 @@ def _reproduces(variant: Situation, answer: Array) -> bool:
     if exact.shape != answer.shape:
         return False
     # A glance first: most variants are far off, and their bounds need not be computed.
-    scale = float(np.max(abs(exact), initial=0.0)) + 1e-300
-    if not float(np.median(abs(answer - exact))) <= 0.05 * scale:
+    scale = float(np.max(abs(exact), initial=0.0))
+    if scale > 0 and not float(np.median(abs(answer - exact))) <= 0.05 * scale:
         return False
     return compare(answer, variant.value()).holds
 

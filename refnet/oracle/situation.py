@@ -182,6 +182,35 @@ class Situation:
         network = replace(self.network, layers=layers, inputs=shapes)
         return replace(cut, network=network)
 
+    def last_channels(self, count: int) -> Situation | None:
+        """The same for the output's last channels alone; None where that would save nothing.
+
+        After the kernel's layer every channel is on its own, unless `after` moves them.
+        """
+        layer, layers = self.kernel_layer, self.network.layers
+        if layer is None or self.after or layer.op == "depthwise_conv2d":
+            return None
+        if layer.keywords().get("groups", 1) != 1 or layer.params["weight"][-1] <= 4 * count:
+            return None
+        channelwise = ("batch_norm", "relu", "relu6", "add")
+        if any(own is not layer and own.op not in channelwise for own in layers):
+            return None
+        beside = {name for own in layers if own is not layer for name in own.inputs}
+        if layer.inputs[0] in beside:
+            return None
+        params = {
+            own.name: {name: (*shape[:-1], count) for name, shape in own.params.items()}
+            for own in layers
+        }
+        inputs = {feed: x[..., -count:] if feed in beside else x for feed, x in self.inputs.items()}
+        network = replace(
+            self.network,
+            layers=tuple(replace(own, params=params[own.name]) for own in layers),
+            inputs={feed: x.shape[1:] for feed, x in inputs.items()},
+        )
+        tensors = {name: a[..., -count:] for name, a in self.tensors.items()}
+        return replace(self, network=network, tensors=tensors, inputs=inputs)
+
 
 # What a mistake makes of a situation: what is special about this variant, and the situation.
 Variants = Iterator[tuple[str, Situation]]

@@ -19,7 +19,7 @@ from tests.oracle.edits import (
     step,
 )
 from tests.oracle.planting import Plant
-from tests.oracle.plants import BGR, MEAN, STD, V1_BLOCK6, V1_BLOCK9, V2_STEM, scaled
+from tests.oracle.plants import BGR, MEAN, STD, V1_BLOCK3, V1_BLOCK6, V2_BLOCK13, V2_STEM, scaled
 
 # V2's real weights on a photo of 32 x 32; ten of the dozen meet in the first unit.
 PLACE = "v2 small image..block3.add"
@@ -36,7 +36,7 @@ DOZEN = [
     Plant("tap lost", "", PLACE, "stem", change("stem.weight", lost(EVERY, EVERY, 2, 1))),
     Plant("batch norm epsilon", "", PLACE, "stem.norm", epsilon("stem.norm", 1e-3)),
     Plant("bias", "", PLACE, "stem.norm", change("stem.norm.beta", np.zeros_like)),
-    Plant("activation", "", PLACE, "stem.activation", operator("stem.activation", "Relu")),
+    Plant("activation", "", PLACE, "stem.activation", operator("stem.activation", "Identity")),
     Plant("activation too many", "", PLACE, "block1.project.norm",
           after("block1.project.norm", step("Relu"))),
     Plant("residual", "", PLACE, "block3.add", operator("block3.add", "Identity", inputs=(1,))),
@@ -54,24 +54,24 @@ def strangers() -> list[Plant]:
     tap = lost(7, EVERY, 1, 2)
     plant("a tap lost in one channel", V1_BLOCK6, "block6.depthwise",
           change("block6.depthwise.weight", tap))  # fmt: skip
-    plant("a tap lost in one filter", "conv2d-0 exact", "y",
+    plant("a tap lost in one filter", "conv2d-0 random", "y",
           change("y.weight", lost(2, 1, 0, 0)))  # fmt: skip
-    for where, layer in ((V1_BLOCK9, "block9.pointwise"), (V2_STEM, "stem")):
+    for where, layer in ((V2_BLOCK13, "block13.project"), (V2_STEM, "stem")):
         plant("a gain of 1.01", where, layer, after(layer, step("Mul", np.float32(1.01))))
     plant("weights times 1.01", "conv2d-8-bias exact", "y", change("y.weight", lambda w: 1.01 * w))
-    plant("a thousandth more everywhere", "dense-2 random", "y",
+    plant("a thousandth more everywhere", "dense-0 random", "y",
           after("y", step("Add", np.float32(1e-3))))  # fmt: skip
-    swapped = np.arange(512)
-    swapped[[3, 200]] = 200, 3
-    plant("two outputs swapped", V1_BLOCK9, "block9.pointwise",
-          after("block9.pointwise", step("Gather", swapped, axis=1)))  # fmt: skip
-    noise = np.random.default_rng(5).standard_normal((1, 512, 6, 6)).astype(np.float32)
-    plant("noise of a thousandth", V1_BLOCK9, "block9.pointwise",
-          after("block9.pointwise", step("Add", 1e-3 * noise)))  # fmt: skip
-    plant("noise of a thousandth of each", V1_BLOCK9, "block9.pointwise",
-          after("block9.pointwise", step("Mul", 1 + 1e-3 * noise)))  # fmt: skip
-    plant("clipped at 5", V1_BLOCK9, "block9.pointwise.activation",
-          after("block9.pointwise.activation", step("Min", np.float32(5))))  # fmt: skip
+    swapped = np.arange(96)
+    swapped[[3, 70]] = 70, 3
+    plant("two outputs swapped", V2_BLOCK13, "block13.project",
+          after("block13.project", step("Gather", swapped, axis=1)))  # fmt: skip
+    noise = np.random.default_rng(5).standard_normal((1, 96, 6, 6)).astype(np.float32)
+    plant("noise of a thousandth", V2_BLOCK13, "block13.project",
+          after("block13.project", step("Add", 1e-3 * noise)))  # fmt: skip
+    plant("noise of a thousandth of each", V2_BLOCK13, "block13.project",
+          after("block13.project", step("Mul", 1 + 1e-3 * noise)))  # fmt: skip
+    plant("clipped at 5", V1_BLOCK3, "block3.depthwise.activation",
+          after("block3.depthwise.activation", step("Min", np.float32(5))))  # fmt: skip
     plant("clipped at 5", "relu6 random", "y", after("y", step("Min", np.float32(5))))
     plant("dilation not done", "conv2d-7 exact", "y", undilated("y"))
     plant("a kernel moved by one tap", V1_BLOCK6, "block6.depthwise",
@@ -84,7 +84,7 @@ def strangers() -> list[Plant]:
     plant("the mean of nine taps, not their sum", V1_BLOCK6, "block6.depthwise",
           change("block6.depthwise.weight", lambda w: w / 9))  # fmt: skip
     plant("the other sign", "conv2d-0 exact", "y", after("y", step("Neg")))
-    plant("the other sign", V1_BLOCK9, "block9.pointwise", after("block9.pointwise", step("Neg")))
+    plant("the other sign", V2_BLOCK13, "block13.project", after("block13.project", step("Neg")))
     plant("leaky ReLU", "relu random", "y", operator("y", "LeakyRelu"))
     plant("a sum instead of a mean", "global-7x5 random", "y",
           after("y", step("Mul", np.float32(35))))  # fmt: skip

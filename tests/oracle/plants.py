@@ -10,7 +10,6 @@ from onnx import TensorProto
 
 from tests.oracle.edits import (
     Edit,
-    Planted,
     after,
     before,
     cast,
@@ -108,7 +107,7 @@ def tail(name: str, channels: int, count: int) -> Edit:
 V1_STEM, V2_STEM = "v1 image..block1.pointwise.activation", "v2 image..block2.expand.activation"
 V1_BLOCK2 = "v1 block1.pointwise.activation..block2.pointwise.activation"
 V1_BLOCK6 = "v1 block5.pointwise.activation..block7.depthwise.activation"
-V1_BLOCK9 = "v1 block8.pointwise.activation..block10.depthwise.activation"
+V1_BLOCK3 = "v1 block2.pointwise.activation..block4.depthwise.activation"
 V2_BLOCK2, V2_BLOCK3 = (
     "v2 block1.project.norm..block2.project.norm",
     "v2 block2.project.norm..block3.add",
@@ -164,8 +163,8 @@ def plants() -> list[Plant]:
           change("y.weight", io_read_as_oi))  # fmt: skip
     plant(name, "(in, out) read as (out, in)", V2_BLOCK3, "block3.project",
           change("block3.project.weight", hwio_read_as_oihw))  # fmt: skip
-    plant(name, "transposed", V1_BLOCK9, "block9.pointwise",
-          change("block9.pointwise.weight", lambda w: w.transpose(1, 0, 2, 3)))  # fmt: skip
+    plant(name, "transposed", V1_BLOCK3, "block3.pointwise",
+          change("block3.pointwise.weight", lambda w: w.transpose(1, 0, 2, 3)))  # fmt: skip
     plant(name, "(out, in) read as (in, out)", V2_HEAD, "classifier",
           change("classifier.weight", lambda w: w.T.reshape(w.shape)))  # fmt: skip
     name = "kernel buffer order"
@@ -188,7 +187,7 @@ def plants() -> list[Plant]:
     name = "colour order"
     plant(name, "", "conv2d-1-bias random", "y", before("y", BGR))
     plant(name, "", V1_STEM, "stem", before("stem", BGR))
-    plant(name, "", "v2 whole", "stem", before("stem", BGR))
+    plant(name, "", V2_STEM, "stem", before("stem", BGR))
     name = "pixel scale"
     plant(name, "0 .. 1 for -1 .. 1", V1_STEM, "stem", scaled("stem", 0.5, 0.5))
     plant(name, "0 .. 255 for -1 .. 1", V1_STEM, "stem", scaled("stem", 127.5, 127.5))
@@ -231,16 +230,16 @@ def plants() -> list[Plant]:
     plant(name, "twice", "add exact", "y", after("y", step("Add", also=("x2",))))
     name = "residual too many"
     plant(name, "", "depthwise-0-bias exact", "y", after("y", step("Add", also=("x",))))
-    plant(name, "", V1_BLOCK9, "block9.pointwise",
-          after("block9.pointwise",
-                step("Add", also=("block9.depthwise.activation",))))  # fmt: skip
+    plant(name, "", V1_BLOCK3, "block3.pointwise",
+          after("block3.pointwise",
+                step("Add", also=("block3.depthwise.activation",))))  # fmt: skip
     name = "bias"
-    plant(name, "missing", V1_BLOCK9, "block9.pointwise",
-          change("block9.pointwise.bias", np.zeros_like))  # fmt: skip
+    plant(name, "missing", V1_BLOCK3, "block3.pointwise",
+          change("block3.pointwise.bias", np.zeros_like))  # fmt: skip
     plant(name, "twice", "conv2d-7-bias exact", "y", change("y.bias", lambda b: 2 * b))
     plant(name, "beta missing", V2_BLOCK2, "block2.depthwise.norm",
           change("block2.depthwise.norm.beta", np.zeros_like))  # fmt: skip
-    plant(name, "missing", V2_HEAD, "classifier", change("classifier.bias", np.zeros_like))
+    plant(name, "missing", "v1 exact", "classifier", change("classifier.bias", np.zeros_like))
     name = "tap lost"
     taps = (slice(None), slice(None))
     plant(name, "the last", "conv2d-0 exact", "y", change("y.weight", lost(*taps, 2, 2)))
@@ -248,8 +247,8 @@ def plants() -> list[Plant]:
           change("block6.depthwise.weight", lost(*taps, 0, 0)))  # fmt: skip
     plant(name, "in the middle", V2_STEM, "stem", change("stem.weight", lost(*taps, 1, 1)))
     name = "channel tail lost"
-    plant(name, "the last 4 inputs", V1_BLOCK9, "block9.pointwise",
-          change("block9.pointwise.weight", lost(slice(None), slice(508, None))))  # fmt: skip
+    plant(name, "the last 4 inputs", V1_BLOCK3, "block3.pointwise",
+          change("block3.pointwise.weight", lost(slice(None), slice(124, None))))  # fmt: skip
     plant(name, "the last of 1280 inputs", "pointwise-3-bias random", "y",
           change("y.weight", lost(slice(None), slice(1279, None))))  # fmt: skip
     plant(name, "the last output", "conv2d-1-bias random", "y", tail("y", 5, 1))
@@ -268,7 +267,7 @@ def plants() -> list[Plant]:
     plant(name, "twice", V2_HEAD, "softmax", after("softmax", step("Softmax", axis=1)))
     plant(name, "too many", "dense-2-bias random", "y", after("y", step("Softmax", axis=1)))
     name = "factors in fewer bits"
-    for where, layer in ((V1_BLOCK9, "block9.pointwise"), (V2_BLOCK13, "block13.project")):
+    for where, layer in ((V1_BLOCK3, "block3.pointwise"), (V2_BLOCK13, "block13.project")):
         for bits, form in ((11, "tf32"), (8, "bfloat16")):
             narrow = change(f"{layer}.weight", rounded(bits))
             plant(name, f"weights in {form}", where, layer, narrow)
@@ -280,8 +279,8 @@ def plants() -> list[Plant]:
     name = "sums in fewer bits"
     plant(name, "8 partial sums in float16", V1_BLOCK6, "block6.pointwise",
           partial_sums("block6.pointwise", 8, HALF))  # fmt: skip
-    plant(name, "32 partial sums in bfloat16", V1_BLOCK9, "block9.pointwise",
-          partial_sums("block9.pointwise", 32, BRAIN))  # fmt: skip
+    plant(name, "16 partial sums in bfloat16", V1_BLOCK3, "block3.pointwise",
+          partial_sums("block3.pointwise", 16, BRAIN))  # fmt: skip
     plant(name, "16 partial sums in float16", V2_BLOCK13, "block13.project",
           partial_sums("block13.project", 16, HALF))  # fmt: skip
     return made

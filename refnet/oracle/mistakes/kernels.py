@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from refnet.geometry import Axis
 from refnet.layer import Layer
 from refnet.oracle.situation import Situation, Variants
 
@@ -36,8 +37,7 @@ def padding(s: Situation) -> Variants:
     if (rows.before, columns.before) != tuple(symmetric):
         sides = (symmetric[0], symmetric[0], symmetric[1], symmetric[1])
         yield from placed(s, layer, "symmetric where the start has less", sides)
-    total = [max((a.output - 1) * a.stride + a.reach - a.size, 0) for a in axes]
-    same = [(n // 2, n - n // 2) for n in total]
+    same = [_same(axis, axis.size) for axis in axes]
     if [(a.before, a.after) for a in axes] != same:
         sides = (*same[0], *same[1])
         yield from placed(s, layer, "TensorFlow's SAME, less at the start", sides)
@@ -49,17 +49,21 @@ def padding_of_another_size(s: Situation) -> Variants:
     axes = None if layer is None else s.axes_of(layer)
     if layer is None or axes is None:
         return
-    rows, columns = axes
     B, H, W, M = s.inputs[layer.inputs[0]].shape
     sizes = {"batch x channels": (B, M), "columns x rows": (W, H), "channels x batch": (M, B)}
+    own = [side for axis in axes for side in (axis.before, axis.after)]
+    right = [side for axis in axes for side in _same(axis, axis.size)]
     for words, wrong in sizes.items():
-        sides: list[int] = []
-        for axis, size in zip((rows, columns), wrong, strict=True):
-            outputs = -(-size // axis.stride)
-            total = max((outputs - 1) * axis.stride + axis.reach - size, 0)
-            sides += [total // 2, total - total // 2]
-        if sides != [rows.before, rows.after, columns.before, columns.after]:
+        sides = [n for axis, size in zip(axes, wrong, strict=True) for n in _same(axis, size)]
+        if sides not in (own, right):  # SAME of the right size is another mistake
             yield from placed(s, layer, f"as for a map of {words}", sides)
+
+
+def _same(axis: Axis, size: int) -> tuple[int, int]:
+    """TensorFlow's SAME on an axis of this size."""
+    outputs = -(-size // axis.stride)
+    total = max((outputs - 1) * axis.stride + axis.reach - size, 0)
+    return total // 2, total - total // 2
 
 
 def phase(s: Situation) -> Variants:
@@ -196,38 +200,26 @@ def tail(s: Situation) -> Variants:
         lost[(slice(None),) * inputs + (slice(M - tail, None),)] = 0
         yield f"the last {tail} of {M} input channels", s.with_tensor(name, lost)
     N = s.network.shapes()[layer.name][-1]
+    norm = s.first("batch_norm")
     for tail in sorted({1, 2, 3, 4, 8, 16} | {N % lanes for lanes in (2, 4, 8, 16, 32)}):
         if 0 < tail < N:
             said = f"the last {tail} of {N} outputs"
-            yield said, replace(s, after=(*s.after, without(tail)))
-            if s.first("batch_norm") is not None:
-                yield f"{said}, before the norm", _unwritten(s, layer, tail)
+            if norm is None:
+                yield said, unwritten(s, layer, tail)
+            else:
+                yield f"{said}, before the norm", unwritten(s, layer, tail)
+                yield f"{said}, after the norm", unwritten(s, norm, tail)
 
 
-def _unwritten(s: Situation, layer: Layer, tail: int) -> Situation:
-    """The last outputs of the kernel's layer stay 0; what follows reads that."""
-    w = s.tensors[f"{layer.name}.weight"].copy()
-    if layer.op == "depthwise_conv2d":
-        flat = w.reshape(*w.shape[:2], -1)
-        flat[..., -tail:] = 0
-        w = flat.reshape(w.shape)
-    else:
-        w[..., -tail:] = 0
-    s = s.with_tensor(f"{layer.name}.weight", w)
-    bias = f"{layer.name}.bias"
-    if bias in s.tensors:
-        b = s.tensors[bias].copy()
-        b[-tail:] = 0
-        s = s.with_tensor(bias, b)
+def unwritten(s: Situation, layer: Layer, tail: int) -> Situation:
+    """The last outputs of a layer stay 0; what follows reads that."""
+    for parameter in ("weight", "bias", "gamma", "beta"):
+        if parameter in layer.params:
+            name = f"{layer.name}.{parameter}"
+            values = s.tensors[name].copy()
+            if parameter == "weight" and layer.op == "depthwise_conv2d":
+                values.reshape(*values.shape[:2], -1)[..., -tail:] = 0  # a view of the copy
+            else:
+                values[..., -tail:] = 0
+            s = s.with_tensor(name, values)
     return s
-
-
-def without(tail: int) -> Callable[[Array], Array]:
-    """The last outputs left at 0."""
-
-    def lost(y: Array) -> Array:
-        y = y.copy()
-        y[..., -tail:] = 0
-        return y
-
-    return lost
