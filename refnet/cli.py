@@ -70,7 +70,9 @@ def _parser(named: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"refnet {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, summary in VERBS.items():
-        sub = verbs.add_parser(verb, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        sub = verbs.add_parser(
+            verb, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
         if verb == named:
             import_module(f"refnet.apps.{verb}").add_arguments(sub)
     return parser

@@ -190,13 +190,13 @@ def operations() -> Iterator[tuple[str, Network]]:
 
 
 def random_case(network: Network, name: str, *, bits: int = 24, batch: int = 2) -> Case:
-    """A network on uniform numbers in -1 .. 1, inputs in -4 .. 4 (see `reach_of`), variances in 1/2 .. 3/2.
+    """A network on uniform numbers: weights in -1 .. 1, inputs in -4 .. 4, variances in 1/2 .. 3/2.
 
     >>> case = random_case(dict(operations())["relu6"], "demo", batch=1)
     >>> case.inputs["x"].shape, case.expected["y"].min() >= 0, case.exact_below
     ((1, 5, 4, 3), np.True_, None)
 
-    Weights are scaled down by a power of two near the root of the taps they add up, so that
+    Inputs of some single operations reach farther (see `reach_of`). Weights are scaled down by a power of two near the root of the taps they add up, so that
     activations keep their size through a deep network; scaled by powers of two, the numbers
     keep their `bits` significant bits.
     """

@@ -53,7 +53,7 @@ def test_a_backend_of_ones_own_is_ten_lines_and_a_name(capsys, mine, monkeypatch
 
 def test_a_wrong_one_gets_status_1_and_its_smallest_failure(capsys, mine):
     assert main(["check", "my_port:Flipped", "--suite", "ops", "--fuzz", "200"]) == 1
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     assert "Wrong:" in out
     assert "do not hold" in out
     assert "200 drawn operations: " in out
