@@ -196,8 +196,9 @@ def random_case(network: Network, name: str, *, bits: int = 24, batch: int = 2) 
     >>> case.inputs["x"].shape, case.expected["y"].min() >= 0, case.exact_below
     ((1, 5, 4, 3), np.True_, None)
 
-    Inputs of some single operations reach farther (see `reach_of`). Weights are scaled down by a power of two near the root of the taps they add up, so that
-    activations keep their size through a deep network; scaled by powers of two, the numbers
+    Inputs of some single operations reach farther (see `reach_of`). Weights are scaled down by a
+    power of two near the root of the taps they add up, so that activations keep their size
+    through a deep network; scaled by powers of two, the numbers
     keep their `bits` significant bits.
     """
     tensors = {}
