@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -346,7 +347,7 @@ def test_the_command_and_the_module_are_one():
 
 
 def test_a_reader_that_stops_reading_is_no_error():
-    command = f"{sys.executable} -m refnet show v1 --layers | head -n 1"
+    command = f"{shlex.quote(sys.executable)} -m refnet show v1 --layers | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "mobilenet_v1_1.0_224\n", "")
 
