@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from refnet.arguments import check_count
@@ -18,7 +19,9 @@ from refnet.oracle.junit import to_junit
 from refnet.oracle.results import Report
 from refnet.oracle.suites import SUITES
 
-DIAGNOSED = 4  # wrong results, the first ones, in which a known mistake is looked for
+DIAGNOSED = 2  # wrong results of a suite, the first ones, in which a known mistake is looked for
+
+DRAWN = 200  # operations that are drawn, unless told otherwise, where something is wrong
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,18 +77,21 @@ def run(arguments: argparse.Namespace) -> int:
         explaining=0 if arguments.no_diagnosis else DIAGNOSED,
         progress=_progress if sys.stderr.isatty() else lambda _: None,
     )
-    failure = None
-    if arguments.fuzz:
+    failure, draws = None, arguments.fuzz
+    if not found.holds and not arguments.no_diagnosis and find_spec("hypothesis"):
+        draws = draws or DRAWN  # something is wrong: the smallest such case says more than any
+    if draws:
         from refnet.oracle.fuzz import smallest_failure
 
-        failure = smallest_failure(backend, arguments.fuzz, arithmetic=declared)
-    said = {"drawn": arguments.fuzz, "smallest_failure": str(failure) if failure else None}
+        failure = smallest_failure(backend, draws, arithmetic=declared)
+    smallest = str(failure) if failure else None
     if arguments.json:
-        print(report.to_json(found, fuzz=said if arguments.fuzz else None))
+        drawn = {"drawn": draws, "smallest_failure": smallest} if draws else None
+        print(report.to_json(found, fuzz=drawn))
     else:
         print(report.text(found, layers=arguments.layers))
-        if arguments.fuzz:
-            print(f"{said['drawn']} drawn operations: {said['smallest_failure'] or 'all hold'}")
+        if draws:
+            print(f"{draws} drawn operations, smallest failure: {smallest or 'none'}")
     _write_files(arguments, found)
     return 0 if found.holds and failure is None else 1
 

@@ -63,7 +63,7 @@ def _judge(arguments: argparse.Namespace) -> int:
     judged = judge_results(bundle, answers, arithmetic, name=str(arguments.results))
     left = judged.unanswered
     if arguments.json:
-        print(report.to_json(judged.report))
+        print(report.to_json(judged.report, unanswered=list(left), readings=judged.readings))
     else:
         print(report.text(judged.report, layers=arguments.layers))
         for case, reading in judged.readings.items():

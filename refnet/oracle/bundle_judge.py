@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,11 @@ from refnet.oracle import bundle_preprocess, tensor_file
 from refnet.oracle.bundle_format import SUITES
 from refnet.oracle.bundle_read import Bundle
 from refnet.oracle.check import LayerResult, Report, Result
+from refnet.oracle.diagnose import diagnose
 from refnet.oracle.judge import Verdict, compare, owes_equality, unanswered
 from refnet.oracle.probes import readback
+from refnet.oracle.recipes import recognise
+from refnet.oracle.situation import Situation
 
 Array = np.ndarray[Any, Any]
 
@@ -83,6 +86,9 @@ def read_results(path: Path, bundle: Bundle) -> dict[str, Array]:
     return answers
 
 
+DIAGNOSED = 2  # wrong results of a suite, the first ones, in which a known mistake is looked for
+
+
 def asked(bundle: Bundle) -> set[str]:
     """The names of all tensors that an answer may hold."""
     names = set()
@@ -111,7 +117,8 @@ def judge_results(
     for tensor, array in answers.items():
         case, _, layer = tensor.rpartition("/")
         by_case.setdefault(case, {})[layer] = array
-    results, readings = [], {}
+    results: list[Result] = []
+    readings: dict[str, str] = {}
     order = sorted(bundle.cases, key=lambda id: (SUITES.index(bundle.cases[id]["suite"]), id))
     for id in order:
         if id not in by_case:
@@ -122,11 +129,37 @@ def judge_results(
         else:
             layers = _layers(bundle.case(id), shown, said["owed"], arithmetic)
         mode = "whole" if len(layers) == 1 else "shown"
-        results.append(Result(said["suite"], said["kind"], id, mode, layers))
+        result = Result(said["suite"], said["kind"], id, mode, layers)
+        asked_before = sum(bool(r.diagnosis) for r in results if r.suite == said["suite"])
+        if not result.holds and asked_before < DIAGNOSED:
+            result = replace(result, diagnosis=_explained(bundle, result, shown, arithmetic))
+        results.append(result)
         if said["kind"] == "probe" and not results[-1].holds:
             readings[id] = str(readback(bundle.case(id), shown.get("y")))
     report = Report(name, arithmetic, tuple(results))
     return Judged(report, tuple(id for id in order if id not in by_case), readings)
+
+
+def _explained(
+    bundle: Bundle, result: Result, shown: Mapping[str, Array], arithmetic: Arithmetic
+) -> str:
+    """Which known mistake, or which other recipe, gives the first wrong tensor; or nothing."""
+    bad = result.first_bad
+    if bad is None or bad.layer not in shown or bad.verdict.problem:
+        return ""
+    if result.kind == "preprocess":
+        picture = bundle.cases[result.id]["picture"]
+        pixels = bundle.arrays[bundle.manifest["pictures"][picture]["pixels"]]
+        ways = (
+            recognise(shown[bad.layer].astype(np.float64), pixels) if bad.layer == "tensor" else []
+        )
+        return f"this is {' or '.join(ways)}" if ways else ""
+    case = bundle.case(result.id)
+    known = {**case.inputs, **{name: a.astype(np.float64) for name, a in shown.items()}}
+    part = piece(case.network, bad.layer, set(known) - {bad.layer})
+    tensors = {name: np.asarray(case.tensors[name], np.float64) for name in part.params()}
+    situation = Situation(part, tensors, {name: known[name] for name in part.inputs}, arithmetic)
+    return str(diagnose(situation, shown[bad.layer], bad.layer))
 
 
 def _layers(

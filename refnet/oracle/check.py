@@ -66,21 +66,24 @@ def check(
     (True, 'conv2d-0-exact')
 
     arithmetic: to judge by, instead of what the backend declares.
-    explaining: how many of the wrong results to look for a known mistake in, the first ones.
+    explaining: in how many wrong results of each suite, the first ones, to look for a known
+        mistake.
     progress: called with the name of each question before it is asked.
     """
     declared = arithmetic or backend.arithmetic
     bits = min(24, float_format(declared.storage).bits, float_format(declared.inputs).bits)
     results: list[Result] = []
+    left: dict[str, int] = {}  # how many may still be explained, suite by suite
     for question in all_questions(suite, bits):
         progress(question.case.id)
         named = False  # the same network shown in another way has the same mistake
         for result in ask(backend, question, declared):
-            if not result.holds and explaining > 0 and not named:
+            if not result.holds and left.setdefault(question.suite, explaining) and not named:
                 from refnet.oracle.diagnose import explain  # it needs this module
 
                 said = explain(backend, result, question, declared)
-                result, explaining = replace(result, diagnosis=said), explaining - 1
+                result = replace(result, diagnosis=said)
+                left[question.suite] -= 1
                 named = bool(said)
             results.append(result)
     return Report(name or type(backend).__name__, declared, tuple(results))

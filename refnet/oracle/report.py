@@ -39,10 +39,11 @@ def text(report: Report, *, layers: bool = False) -> str:
     if wrong:
         lines += ["", "Wrong:"]
         lines += [f"  {_wrong(result)}" for result in wrong]
-    told_of = list(dict.fromkeys(result.diagnosis for result in wrong if result.diagnosis))
+    told_of = {r.diagnosis: f"{r.id}, {r.mode}" for r in reversed(wrong) if r.diagnosis}
     if told_of:
         lines += ["", "Diagnosis:"]
-        lines += [f"  {line}" for text in told_of for line in text.splitlines()]
+        for said, where in reversed(told_of.items()):
+            lines += [f"  {where}:", *(f"    {line}" for line in said.splitlines())]
     if layers:
         for result in report.results:
             if result.mode != "whole":
@@ -87,7 +88,7 @@ def layer_table(result: Result) -> str:
     return align(flush_right(rows, 2))
 
 
-def to_json(report: Report, *, fuzz: dict[str, Any] | None = None) -> str:
+def to_json(report: Report, **more: Any) -> str:
     """All that is known, as JSON; NaN is null, infinity a string.
 
     >>> from refnet.backend import Arithmetic
@@ -100,8 +101,7 @@ def to_json(report: Report, *, fuzz: dict[str, Any] | None = None) -> str:
         "holds": report.holds,
         "results": [_result(result) for result in report.results],
     }
-    if fuzz is not None:
-        found["fuzz"] = fuzz
+    found |= {key: value for key, value in more.items() if value is not None}
     return json.dumps(_plain(found), indent=1, allow_nan=False)
 
 

@@ -56,7 +56,7 @@ def test_a_wrong_one_gets_status_1_and_its_smallest_failure(capsys, mine):
     out = capsys.readouterr().out
     assert "Wrong:" in out
     assert "do not hold" in out
-    assert "200 drawn operations: " in out
+    assert "200 drawn operations, smallest failure: conv2d(x (" in out
     assert "conv2d(x (" in out
     assert "Diagnosis:" in out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -285,3 +286,31 @@ def test_one_pixel_of_a_grid_off_by_one_is_found(bundle):
     (result,) = judge_results(bundle, answers).report.results
     assert [layer.layer for layer in result.layers if not layer.verdict.holds] == ["grid"]
     assert result.first_bad.verdict.at == (0, 5, 6, 1)
+
+
+def test_wrong_results_are_named_where_the_mistake_is_known(tmp_path):
+    """Symmetric padding in every 3 x 3 SAME convolution; torchvision's tensors for caffe's."""
+    write(tmp_path / "ops", "ops")
+    write(tmp_path / "pictures", "preprocess")
+    bundle, answers = bundle_read.read(tmp_path / "ops"), {}
+    for id in bundle.cases:
+        case = bundle.case(id)
+        (layer,) = case.network.layers
+        said = layer.keywords()
+        if said.get("padding") != "same" or said.get("dilation") not in (1, (1, 1)):
+            continue
+        if layer.params.get("weight", ())[:2] == (3, 3):
+            turned = replace(layer, attrs=replace(layer.attrs, padding=(1, 1, 1, 1)))
+            network = replace(case.network, layers=(turned,))
+            y = run(network, case.tensors, case.inputs)[layer.name]
+            answers[f"{id}/{layer.name}"] = y.astype(np.float32)
+    judged = judge_results(bundle, answers)
+    named = [result.diagnosis for result in judged.report.results if result.diagnosis]
+    assert len(named) == 2
+    assert all("padding of another framework (symmetric" in text for text in named)
+    pictures = bundle_read.read(tmp_path / "pictures")
+    tensor = pictures.arrays["even-torchvision/tensor"]
+    (result,) = judge_results(pictures, {"even-caffe/tensor": tensor}).report.results
+    assert result.diagnosis == (
+        "this is torchvision's geometry, RGB, scaled to ImageNet's mean and deviation"
+    )
