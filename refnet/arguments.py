@@ -108,6 +108,16 @@ def check_vector(shape: Shape, name: str, length: int) -> None:
         raise ValueError(f"{name}: shape {shape}, expected ({length},): one number a channel")
 
 
+def shape_of(b: Any) -> Shape | None:
+    """The shape of a bias that may be absent.
+
+    >>> import numpy as np
+    >>> shape_of(np.zeros(3)), shape_of(None)
+    ((3,), None)
+    """
+    return None if b is None else b.shape
+
+
 def check_conv(x: Shape, w: Shape, b: Shape | None, groups: Any) -> None:
     """The shapes of a standard convolution in `groups` groups.
 

@@ -96,6 +96,17 @@ WindowAttrs = ConvAttrs | DepthwiseAttrs | PointwiseAttrs | PoolAttrs | MaxPoolA
 
 Attrs = WindowAttrs | BatchNormAttrs
 
+# The attributes of each operation that has any, and the operations that have a kernel.
+ATTRS: dict[str, type[Attrs]] = {
+    "conv2d": ConvAttrs,
+    "depthwise_conv2d": DepthwiseAttrs,
+    "pointwise_conv2d": PointwiseAttrs,
+    "average_pool": PoolAttrs,
+    "max_pool": MaxPoolAttrs,
+    "batch_norm": BatchNormAttrs,
+}
+KERNEL_OPS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "dense")
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -172,7 +183,7 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
 
 # How many arrays each operation reads (None: one or more), and which parameters it takes; a bias
 # may be left out.
-_SIGNATURES: dict[str, tuple[int | None, tuple[str, ...]]] = {
+SIGNATURES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "conv2d": (1, ("weight", "bias")),
     "depthwise_conv2d": (1, ("weight", "bias")),
     "pointwise_conv2d": (1, ("weight", "bias")),
@@ -190,9 +201,9 @@ _SIGNATURES: dict[str, tuple[int | None, tuple[str, ...]]] = {
 
 
 def _check_signature(layer: Layer, inputs: int) -> None:
-    if layer.op not in _SIGNATURES:
-        raise ValueError(f"op: {layer.op!r}, expected one of {', '.join(_SIGNATURES)}")
-    count, params = _SIGNATURES[layer.op]
+    if layer.op not in SIGNATURES:
+        raise ValueError(f"op: {layer.op!r}, expected one of {', '.join(SIGNATURES)}")
+    count, params = SIGNATURES[layer.op]
     if inputs != count and (count is not None or inputs < 1):
         reads = "one or more" if count is None else count
         raise ValueError(f"inputs: {inputs}, but {layer.op} reads {reads}")

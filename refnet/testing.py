@@ -21,38 +21,13 @@ import numpy as np
 from refnet import ops
 from refnet.backend import Arithmetic, Case
 from refnet.bounds.formats import float_format
-from refnet.layer import (
-    Attrs,
-    BatchNormAttrs,
-    ConvAttrs,
-    DepthwiseAttrs,
-    Layer,
-    MaxPoolAttrs,
-    PointwiseAttrs,
-    PoolAttrs,
-)
+from refnet.layer import ATTRS, SIGNATURES, Attrs, Layer
 from refnet.network import Network
 from refnet.oracle.exact import largest_sum
 from refnet.oracle.judge import judge
 from refnet.run import check_tensors, run
 
 Array = np.ndarray[Any, Any]
-
-_ATTRS: dict[str, type[Any]] = {
-    "conv2d": ConvAttrs,
-    "depthwise_conv2d": DepthwiseAttrs,
-    "pointwise_conv2d": PointwiseAttrs,
-    "average_pool": PoolAttrs,
-    "max_pool": MaxPoolAttrs,
-    "batch_norm": BatchNormAttrs,
-}
-_PARAMS = {
-    "conv2d": ("weight", "bias"),
-    "depthwise_conv2d": ("weight", "bias"),
-    "pointwise_conv2d": ("weight", "bias"),
-    "dense": ("weight", "bias"),
-    "batch_norm": ("gamma", "beta", "mean", "variance"),
-}
 
 
 def assert_matches(
@@ -73,7 +48,7 @@ def assert_matches(
     if operation not in ops.__all__ or operation == "separable_conv2d":
         known = ", ".join(name for name in ops.__all__ if name != "separable_conv2d")
         raise ValueError(f"operation: {operation!r}, expected one of {known}")
-    names = _PARAMS.get(operation, ())
+    _, names = SIGNATURES[operation]
     given = [None if a is None else np.asarray(a) for a in arrays]
     feeds = given[:1] if names else given
     inputs = {f"x{n}": a for n, a in enumerate(feeds) if a is not None}
@@ -172,7 +147,7 @@ def _feeds(network: Network, name: str, known: set[str]) -> list[str]:
 
 def _attrs(operation: str, keywords: dict[str, Any]) -> Any:
     try:
-        return _ATTRS[operation](**keywords) if operation in _ATTRS else _none(keywords)
+        return ATTRS[operation](**keywords) if operation in ATTRS else _none(keywords)
     except TypeError as problem:
         said = str(problem).replace(".__init__()", "")
         raise ValueError(f"{operation}: {said}") from None

@@ -8,10 +8,9 @@ import json
 from refnet.apps import architecture
 from refnet.cost.ledger import PARAMETERS, ledger
 from refnet.cost.memory import largest_activation, peak_bytes, traffic
+from refnet.layer import KERNEL_OPS
 from refnet.network import Network
 from refnet.tables import align, flush_right
-
-KERNEL_OPS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "dense")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

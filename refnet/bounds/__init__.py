@@ -25,9 +25,9 @@ import numpy as np
 
 from refnet.backend import Arithmetic
 from refnet.bounds import norm, other
-from refnet.bounds.linear import CONVOLUTIONS, linear
+from refnet.bounds.linear import linear
 from refnet.bounds.value import Value
-from refnet.layer import Layer
+from refnet.layer import KERNEL_OPS, Layer
 from refnet.network import Network
 
 __all__ = ["Value", "bound", "propagate", "step"]
@@ -106,7 +106,7 @@ def _or_folded(
     arithmetic: Arithmetic,
 ) -> Value:
     """A batch norm's value with the larger bound of two: as it is, and folded with `before`."""
-    if before.op not in CONVOLUTIONS:
+    if before.op not in KERNEL_OPS:
         return value
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         x = known[before.inputs[0]].read(arithmetic)

@@ -29,7 +29,6 @@ from refnet.run import apply
 
 Array = np.ndarray[Any, Any]
 U64 = 2.0**-53
-CONVOLUTIONS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "dense")
 
 
 def linear(layer: Layer, x: Value, tensors: Mapping[str, Array], arithmetic: Arithmetic) -> Value:

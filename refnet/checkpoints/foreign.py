@@ -13,15 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from refnet.network import Layer, Network
+from refnet.layer import KERNEL_OPS, Layer
+from refnet.network import Network
 
 Array = np.ndarray[Any, Any]
 
 # The axes of a foreign kernel: O outputs, I inputs, H rows, W columns; "1HWO" is a
 # depthwise kernel of TensorFlow Lite, whose last axis is channels times multiplier.
 Layout = Literal["OIHW", "OHWI", "1HWO", "HWIO", "OI", "IO"]
-
-KERNEL_OPS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "dense")
 
 
 @dataclass(frozen=True)

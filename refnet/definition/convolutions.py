@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from refnet import arguments
-from refnet.definition.common import Array, Tally, place, plus_bias, result_type, shape_of
+from refnet.definition.common import Array, Tally, place, plus_bias, result_type
 from refnet.definition.elementwise import relu, relu6
 
 
@@ -33,7 +33,7 @@ def conv2d(
     padding: "same" (TensorFlow's), "valid" or (top, bottom, left, right).
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 1.
     """
-    arguments.check_conv(x.shape, w.shape, shape_of(b), groups)
+    arguments.check_conv(x.shape, w.shape, arguments.shape_of(b), groups)
     B, H, W, _ = x.shape
     D_Ky, D_Kx, M, N = w.shape
     s_y, s_x = arguments.check_pair(stride, "stride")
@@ -74,7 +74,7 @@ def depthwise_conv2d(
     channel m.
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 3.
     """
-    arguments.check_depthwise(x.shape, w.shape, shape_of(b))
+    arguments.check_depthwise(x.shape, w.shape, arguments.shape_of(b))
     B, H, W, M = x.shape
     D_Ky, D_Kx, _, multiplier = w.shape
     s_y, s_x = arguments.check_pair(stride, "stride")
@@ -109,7 +109,7 @@ def pointwise_conv2d(
     x: (B, H, W, M); w: (1, 1, M, N); b: (N,) or None; returns (B, D_G, D_G, N).
     Source: MobileNets (arXiv:1704.04861), section 3.1.
     """
-    arguments.check_pointwise(x.shape, w.shape, shape_of(b))
+    arguments.check_pointwise(x.shape, w.shape, arguments.shape_of(b))
     B, H, W, M = x.shape
     N = w.shape[3]
     s_y, s_x = arguments.check_pair(stride, "stride")
@@ -164,7 +164,7 @@ def dense(x: Array, w: Array, b: Array | None = None, *, tally: Tally | None = N
 
     x: (B, M); w: (M, N); b: (N,) or None; returns (B, N).
     """
-    arguments.check_dense(x.shape, w.shape, shape_of(b))
+    arguments.check_dense(x.shape, w.shape, arguments.shape_of(b))
     M = w.shape[0]
     x, w = (a.astype(result_type(x, w, b)) for a in (x, w))
     y = np.zeros((x.shape[0], w.shape[1]), x.dtype)

@@ -18,15 +18,6 @@ def part(g: int, length: int) -> slice:
     return slice(g * length, (g + 1) * length)
 
 
-def shape_of(b: Array | None) -> tuple[int, ...] | None:
-    """The shape of a bias that may be absent.
-
-    >>> shape_of(np.zeros(3)), shape_of(None)
-    ((3,), None)
-    """
-    return None if b is None else b.shape
-
-
 def result_type(*arrays: Array | None) -> np.dtype[Any]:
     """The number type that arrays have in common.
 

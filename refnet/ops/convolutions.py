@@ -8,7 +8,7 @@ import numpy as np
 
 from refnet import arguments, geometry
 from refnet.geometry import Padding, Pair
-from refnet.ops.common import Array, in_one_type, mixed, part, plus_bias, shape_of
+from refnet.ops.common import Array, in_one_type, mixed, part, plus_bias
 from refnet.ops.elementwise import relu, relu6
 
 
@@ -32,7 +32,7 @@ def conv2d(
     padding: "same" (TensorFlow's), "valid" or (top, bottom, left, right).
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 1.
     """
-    arguments.check_conv(x.shape, w.shape, shape_of(b), groups)
+    arguments.check_conv(x.shape, w.shape, arguments.shape_of(b), groups)
     x, w = in_one_type(x, w, b)
     B, H, W, _ = x.shape
     D_Ky, D_Kx, M, N = w.shape
@@ -69,7 +69,7 @@ def depthwise_conv2d(
     channel m.
     Source: MobileNets (arXiv:1704.04861), section 3.1, equation 3.
     """
-    arguments.check_depthwise(x.shape, w.shape, shape_of(b))
+    arguments.check_depthwise(x.shape, w.shape, arguments.shape_of(b))
     x, w = in_one_type(x, w, b)
     B, H, W, M = x.shape
     D_Ky, D_Kx, _, multiplier = w.shape
@@ -94,7 +94,7 @@ def pointwise_conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Pair
     x: (B, H, W, M); w: (1, 1, M, N); b: (N,) or None; returns (B, D_G, D_G, N).
     Source: MobileNets (arXiv:1704.04861), section 3.1.
     """
-    arguments.check_pointwise(x.shape, w.shape, shape_of(b))
+    arguments.check_pointwise(x.shape, w.shape, arguments.shape_of(b))
     s_y, s_x = arguments.check_pair(stride, "stride")
     x, w = in_one_type(x, w, b)
     return plus_bias(mixed(x[:, ::s_y, ::s_x], w[0, 0]), b)
@@ -140,6 +140,6 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Array:
 
     x: (B, M); w: (M, N); b: (N,) or None; returns (B, N).
     """
-    arguments.check_dense(x.shape, w.shape, shape_of(b))
+    arguments.check_dense(x.shape, w.shape, arguments.shape_of(b))
     x, w = in_one_type(x, w, b)
     return plus_bias(x @ w, b)

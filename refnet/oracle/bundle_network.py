@@ -17,26 +17,9 @@ from typing import Any
 
 from refnet import geometry
 from refnet.arguments import Shape, check_pair
-from refnet.layer import (
-    Attrs,
-    BatchNormAttrs,
-    ConvAttrs,
-    DepthwiseAttrs,
-    Layer,
-    MaxPoolAttrs,
-    PointwiseAttrs,
-    PoolAttrs,
-)
+from refnet.layer import ATTRS, Layer
 from refnet.network import Conventions, Network
 
-ATTRS: dict[str, type[Attrs]] = {
-    "conv2d": ConvAttrs,
-    "depthwise_conv2d": DepthwiseAttrs,
-    "pointwise_conv2d": PointwiseAttrs,
-    "average_pool": PoolAttrs,
-    "max_pool": MaxPoolAttrs,
-    "batch_norm": BatchNormAttrs,
-}
 PAIRS = ("stride", "dilation", "size")
 
 # Axes: N batch, H rows, W columns, C channels; of kernels I inputs, O outputs, M multiplier.

@@ -17,12 +17,11 @@ from refnet import geometry
 from refnet.arguments import check_pair
 from refnet.backend import Arithmetic
 from refnet.bounds import Value, propagate
-from refnet.layer import Attrs, Layer
+from refnet.layer import KERNEL_OPS, Attrs, Layer
 from refnet.network import Network
 from refnet.run import run
 
 Array = np.ndarray[Any, Any]
-KERNEL_OPS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "dense")
 
 
 @dataclass(frozen=True)
