@@ -19,9 +19,10 @@ from refnet.backend import Arithmetic, Backend
 from refnet.bounds.formats import float_format
 from refnet.errors import one_line
 from refnet.oracle.adapters import find
-from refnet.oracle.check import ANYTHING, Result, all_questions, ask
+from refnet.oracle.check import ANYTHING, all_questions, ask
 from refnet.oracle.diagnose import explain
 from refnet.oracle.junit import told
+from refnet.oracle.results import Result
 from refnet.oracle.suites import SUITES, Question
 
 ROOT = "refnet"  # the first part of every id

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from refnet.checkpoints.files import write_whole
-from refnet.oracle.check import Report, Result
 from refnet.oracle.report import drift
+from refnet.oracle.results import Report, Result
 
 FLOOR = 1e-6  # bit-equal layers are drawn here: a logarithm has no place for 0
 

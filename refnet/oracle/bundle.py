@@ -32,9 +32,9 @@ from refnet.oracle import probes
 from refnet.oracle.bundle_format import SUITES, Recipe, Writer
 from refnet.oracle.bundle_network import layout, layout_of, to_data
 from refnet.oracle.bundle_preprocess import add_preprocess
-from refnet.oracle.check import units_of
 from refnet.oracle.exact import exact_case, largest_sum, reach_of
 from refnet.oracle.suites import questions
+from refnet.oracle.units import units_of
 from refnet.run import run
 
 

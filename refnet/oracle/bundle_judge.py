@@ -32,11 +32,11 @@ from refnet.network import Network
 from refnet.oracle import bundle_preprocess, tensor_file
 from refnet.oracle.bundle_format import SUITES
 from refnet.oracle.bundle_read import Bundle
-from refnet.oracle.check import LayerResult, Report, Result
 from refnet.oracle.diagnose import diagnose
 from refnet.oracle.judge import Verdict, compare, owes_equality, unanswered
 from refnet.oracle.probes import readback
 from refnet.oracle.recipes import recognise
+from refnet.oracle.results import LayerResult, Report, Result
 from refnet.oracle.situation import Situation
 
 Array = np.ndarray[Any, Any]

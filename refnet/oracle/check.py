@@ -26,27 +26,17 @@ from refnet.bounds.formats import float_format
 from refnet.errors import one_line
 from refnet.layer import Layer
 from refnet.network import Network
+from refnet.oracle.diagnose import explain
 from refnet.oracle.judge import compare, judge, owes_equality, unanswered
 from refnet.oracle.photos import real_questions
 from refnet.oracle.results import LayerResult, Report, Result
+from refnet.oracle.shown import cut, tapped
 from refnet.oracle.suites import Question, questions
+from refnet.oracle.units import FOLLOWERS, layers_of, units_of
 from refnet.run import run
-
-__all__ = [
-    "LayerResult",
-    "Report",
-    "Result",
-    "all_questions",
-    "ask",
-    "check",
-    "layers_of",
-    "tensors_shown",
-    "units_of",
-]
 
 Array = np.ndarray[Any, Any]
 ANYTHING = (Exception, SystemExit)  # what a stranger's code may raise
-FOLLOWERS = ("batch_norm", "relu", "relu6")  # what engines fuse with the layer before
 
 
 def check(
@@ -79,8 +69,6 @@ def check(
         named = False  # the same network shown in another way has the same mistake
         for result in ask(backend, question, declared):
             if not result.holds and left.setdefault(question.suite, explaining) and not named:
-                from refnet.oracle.diagnose import explain  # it needs this module
-
                 said = explain(backend, result, question, declared)
                 result = replace(result, diagnosis=said)
                 left[question.suite] -= 1
@@ -115,7 +103,7 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
     shown = layers_of(case.network, arithmetic)
     for mode, units in (("shown", shown), ("fused", units_of(case.network))):
         try:
-            answers = _tapped(backend, case, [unit.outputs[0] for unit in units])
+            answers = tapped(backend, case, [unit.outputs[0] for unit in units])
         except NotImplementedError:
             continue
         except ANYTHING as problem:  # whatever a stranger's backend may raise is its answer
@@ -126,7 +114,7 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
     if not found_results:
         units = units_of(case.network)
         try:
-            answers = _cut(backend, case, units)
+            answers = cut(backend, case, units)
         except NotImplementedError as reason:
             return [Result(question.suite, question.kind, case.id, "cut", (), one_line(reason))]
         except ANYTHING as problem:
@@ -139,7 +127,7 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
 def _ask_operation(backend: Backend, question: Question, arithmetic: Arithmetic) -> Result:
     case = question.case
     try:
-        answers = _tapped(backend, case, list(case.network.outputs))
+        answers = tapped(backend, case, list(case.network.outputs))
         verdicts = judge(case, answers, arithmetic)
     except NotImplementedError as reason:
         return Result(question.suite, question.kind, case.id, "whole", (), one_line(reason))
@@ -158,104 +146,6 @@ def _raised(question: Question, mode: str, problem: BaseException) -> Result:
     verdict = unanswered(question.case.expected[question.case.network.outputs[0]].size, said)
     found = LayerResult(layer.name, layer.op, verdict, np.nan, np.nan, np.nan)
     return Result(question.suite, question.kind, question.case.id, mode, (found,))
-
-
-def units_of(network: Network) -> list[Network]:
-    """The network in pieces that engines fuse: a layer, its batch norm, its activation.
-
-    >>> from refnet.models import mobilenet_v2
-    >>> [unit.outputs[0] for unit in units_of(mobilenet_v2())[:3]]
-    ['stem.activation', 'block1.depthwise.activation', 'block1.project.norm']
-    """
-    readers: dict[str, int] = {}
-    for layer in network.layers:
-        for name in layer.inputs:
-            readers[name] = readers.get(name, 0) + 1
-    ends: list[str] = []
-    for layer in network.layers:
-        before = layer.inputs[0]
-        follows = layer.op in FOLLOWERS and ends and ends[-1] == before
-        if follows and readers[before] == 1 and before not in network.outputs:
-            ends[-1] = layer.name
-        else:
-            ends.append(layer.name)
-    fed = (*network.inputs, *ends)
-    return [_piece(network, end, set(fed) - {end}) for end in ends]
-
-
-def layers_of(network: Network, arithmetic: Arithmetic) -> list[Network]:
-    """Every layer as a network of its own; a batch norm with its convolution, if that is folded.
-
-    A backend that folds computes the norm's output from the convolution's input, and never from
-    the convolution's output, even where it shows that too.
-    """
-    pieces = []
-    for layer in network.layers:
-        feeds = layer.inputs
-        if layer.op == "batch_norm" and arithmetic.folds_in and feeds[0] not in network.inputs:
-            before = network[feeds[0]]
-            if before.op.endswith("conv2d"):
-                feeds = before.inputs
-        pieces.append(network.cut([layer.name], inputs=list(dict.fromkeys(feeds))))
-    return pieces
-
-
-def _piece(network: Network, end: str, known: set[str]) -> Network:
-    """The layers that lead from known tensors to `end`, in a chain."""
-    feeds: list[str] = []
-    layer = network[end]
-    while True:
-        if layer.inputs[0] in known:
-            feeds += layer.inputs
-            break
-        layer = network[layer.inputs[0]]
-    return network.cut([end], inputs=list(dict.fromkeys(feeds)))
-
-
-def tensors_shown(backend: Backend, case: Case, names: list[str], mode: str) -> Mapping[str, Array]:
-    """What a backend had and made: the inputs, and these layers' outputs, by name."""
-    if mode == "cut":
-        return _cut(backend, case, units_of(case.network))
-    return _tapped(backend, case, names)
-
-
-def _tapped(backend: Backend, case: Case, names: list[str]) -> Mapping[str, Array]:
-    """One run of the whole network that shows these layers."""
-    network = replace(case.network, outputs=tuple(names))
-    runner = backend.prepare(network, _copies(case.tensors), _batch(case))
-    with np.errstate(all="ignore"):  # a backend in NumPy need not warn of what it is judged for
-        return {**case.inputs, **_taken(runner(_float32(case.inputs)), names)}
-
-
-def _cut(backend: Backend, case: Case, units: list[Network]) -> Mapping[str, Array]:
-    """Unit after unit, each fed with what the backend itself made before."""
-    known = dict(case.inputs)
-    for unit in units:
-        runner = backend.prepare(unit, _copies(case.tensors), _batch(case))
-        answer = runner(_float32({name: known[name] for name in unit.inputs}))
-        known.update(_taken(answer, list(unit.outputs)))
-        if unit.outputs[0] not in known:
-            break
-    return known
-
-
-def _taken(answers: Any, names: list[str]) -> dict[str, Array]:
-    """What was asked for and no more, in arrays that the backend cannot change later."""
-    if not isinstance(answers, Mapping):
-        raise TypeError(
-            f"answered a {type(answers).__name__}, expected a mapping of names to arrays"
-        )
-    kept = {}
-    for name in names:
-        if name in answers:
-            a = answers[name]
-            kept[name] = a.copy() if isinstance(a, np.ndarray) else a
-    return kept
-
-
-def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Arrays of the backend's own: what it does to them is its affair."""
-    return {name: a.copy() for name, a in arrays.items()}
 
 
 def _judge_units(
@@ -315,12 +205,3 @@ def _useless(answer: Any, known: Mapping[str, Array], name: str) -> bool:
     return not (
         isinstance(answer, np.ndarray) and answer.shape == shape and answer.dtype.kind in "fiu"
     )
-
-
-def _batch(case: Case) -> int:
-    return len(next(iter(case.inputs.values())))
-
-
-def _float32(inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Inputs as backends take them; those of the questions are float32's own numbers."""
-    return {name: a.astype(np.float32) for name, a in inputs.items()}

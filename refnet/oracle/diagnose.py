@@ -17,12 +17,14 @@ import numpy as np
 
 from refnet.backend import Arithmetic, Backend
 from refnet.network import Network
-from refnet.oracle.check import Result, layers_of, tensors_shown, units_of
 from refnet.oracle.judge import compare
 from refnet.oracle.mistakes import MISTAKES, Mistake
+from refnet.oracle.results import Result
+from refnet.oracle.shown import tensors_shown
 from refnet.oracle.situation import Situation
 from refnet.oracle.suites import Question
 from refnet.oracle.trace import written_in
+from refnet.oracle.units import layers_of, units_of
 
 Array = np.ndarray[Any, Any]
 ROWS, CHANNELS = 4, 8  # of the map's top, and of its last channels, to try a variant on first

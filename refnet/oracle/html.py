@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from refnet.oracle.check import LayerResult, Report, Result
 from refnet.oracle.environment import environment as environment_here
 from refnet.oracle.html_networks import networks
 from refnet.oracle.html_style import css
@@ -21,6 +20,7 @@ from refnet.oracle.html_tables import table
 from refnet.oracle.junit import named
 from refnet.oracle.markup import element, escaped, number
 from refnet.oracle.report import text
+from refnet.oracle.results import LayerResult, Report, Result
 
 SHOWN = 12  # wrong questions that are listed before the rest is folded away
 

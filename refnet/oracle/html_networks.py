@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from refnet.oracle.check import Report, Result
 from refnet.oracle.html_plot import described, plot
 from refnet.oracle.html_tables import table, wide
 from refnet.oracle.markup import element, escaped, number
+from refnet.oracle.results import Report, Result
 
 _SAMPLES = (
     ('<circle class="held" cx="12" cy="6" r="3.5"></circle>', "right: err/bound of a layer"),

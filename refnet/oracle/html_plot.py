@@ -4,7 +4,8 @@ What a logarithm has no place for gets its own: 0 below the axis, infinity above
 is a cross and red, a right one a dot and blue; the drift of the whole run is a dashed line.
 
 >>> from refnet.oracle.adapters.ops import Ops
->>> from refnet.oracle.check import ask, questions
+>>> from refnet.oracle.check import ask
+>>> from refnet.oracle.suites import questions
 >>> plot(ask(Ops(), next(questions("ops")), Ops.arithmetic)[0]).count('class="held"')
 1
 """
@@ -17,9 +18,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from refnet.oracle.check import LayerResult, Result
 from refnet.oracle.junit import named
 from refnet.oracle.markup import element, escaped, number
+from refnet.oracle.results import LayerResult, Result
 
 WIDTH, HEIGHT = 960, 270  # of the drawing, in its own units: pixels on a page that wide
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 14, 26

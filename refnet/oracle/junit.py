@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from refnet.oracle.check import LayerResult, Report, Result
 from refnet.oracle.markup import element, escaped
+from refnet.oracle.results import LayerResult, Report, Result
 
 MOST = 20  # wrong layers that a failure's text tells
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from refnet.oracle.check import LayerResult, Report, Result
+from refnet.oracle.results import LayerResult, Report, Result
 from refnet.tables import Row, align, flush_right
 
 
@@ -65,7 +65,8 @@ def layer_table(result: Result) -> str:
     """Every layer of a network: how near its bound, how far the whole run has drifted.
 
     >>> from refnet.oracle.adapters.ops import Ops
-    >>> from refnet.oracle.check import ask, questions
+    >>> from refnet.oracle.check import ask
+    >>> from refnet.oracle.suites import questions
     >>> print(layer_table(ask(Ops(), next(questions("ops")), Ops.arithmetic)[0]))
     layer  operation  err/bound    equal  err/walk  condition  drift
     y      conv2d             0  100.0 %         -          -      -

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from refnet.oracle.check import units_of
 from refnet.oracle.diagnose import Diagnosis
+from refnet.oracle.units import units_of
 from tests.oracle.pairs_and_strangers import PAIRS, PLACE, strangers
 from tests.oracle.planting import Found, Plant, found, question
 from tests.oracle.plants import plants

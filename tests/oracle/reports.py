@@ -11,8 +11,9 @@ import numpy as np
 
 from refnet.backend import Arithmetic
 from refnet.oracle.adapters.ops import Ops
-from refnet.oracle.check import LayerResult, Report, Result, ask, check
+from refnet.oracle.check import ask, check
 from refnet.oracle.judge import Verdict, unanswered
+from refnet.oracle.results import LayerResult, Report, Result
 from refnet.oracle.suites import questions
 
 NAN = math.nan

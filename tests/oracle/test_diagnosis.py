@@ -20,12 +20,13 @@ from refnet.backend import Arithmetic  # noqa: E402
 from refnet.export.onnx import to_onnx  # noqa: E402
 from refnet.layer import ConvAttrs, DepthwiseAttrs, Layer  # noqa: E402
 from refnet.network import Network  # noqa: E402
-from refnet.oracle.check import ask, units_of  # noqa: E402
+from refnet.oracle.check import ask  # noqa: E402
 from refnet.oracle.diagnose import diagnosis_of, explain  # noqa: E402
 from refnet.oracle.exact import exact_case  # noqa: E402
 from refnet.oracle.mistakes import MISTAKES  # noqa: E402
 from refnet.oracle.situation import Situation  # noqa: E402
 from refnet.oracle.suites import Question  # noqa: E402
+from refnet.oracle.units import units_of  # noqa: E402
 from refnet.run import run  # noqa: E402
 from tests.oracle import diagnosis_table as table  # noqa: E402
 from tests.oracle.edits import Planted, after, operator, step  # noqa: E402
