@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refnet.arguments import check_count
-from refnet.backend import Arithmetic
+from refnet.backend import Arithmetic, Backend
 from refnet.checkpoints.files import write_whole
 from refnet.oracle import adapters, report
 from refnet.oracle.check import check
@@ -19,8 +21,10 @@ from refnet.oracle.junit import to_junit
 from refnet.oracle.results import Report
 from refnet.oracle.suites import SUITES
 
-DIAGNOSED = 2  # wrong results of a suite, the first ones, in which a known mistake is looked for
+if TYPE_CHECKING:
+    from refnet.oracle.fuzz import Failure
 
+DIAGNOSED = 2  # wrong results of a suite, the first ones, in which a known mistake is looked for
 DRAWN = 200  # operations that are drawn, unless told otherwise, where something is wrong
 
 
@@ -81,9 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not found.holds and not arguments.no_diagnosis and find_spec("hypothesis"):
         draws = draws or DRAWN  # something is wrong: the smallest such case says more than any
     if draws:
-        from refnet.oracle.fuzz import smallest_failure
-
-        failure = smallest_failure(backend, draws, arithmetic=declared)
+        failure = _smallest_failure(backend, draws, declared)
     smallest = str(failure) if failure else None
     if arguments.json:
         drawn = {"drawn": draws, "smallest_failure": smallest} if draws else None
@@ -94,6 +96,22 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{draws} drawn operations, smallest failure: {smallest or 'none'}")
     _write_files(arguments, found)
     return 0 if found.holds and failure is None else 1
+
+
+def _smallest_failure(backend: Backend, draws: int, declared: Arithmetic | None) -> Failure | None:
+    """Drawn with Hypothesis, whose notes to itself have no business in the user's folder."""
+    from refnet.oracle.fuzz import smallest_failure
+
+    if find_spec("hypothesis") is None:
+        return smallest_failure(backend, draws, arithmetic=declared)  # it says what is missing
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    with tempfile.TemporaryDirectory() as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            return smallest_failure(backend, draws, arithmetic=declared)
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def _write_files(arguments: argparse.Namespace, found: Report) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,7 +13,7 @@ from refnet.checkpoints.files import write_whole
 from refnet.oracle.report import drift
 from refnet.oracle.results import Report, Result
 
-FLOOR = 1e-6  # bit-equal layers are drawn here: a logarithm has no place for 0
+FLOOR, CEILING = 1e-6, 1e9  # a logarithm has no place for 0 and for infinity
 
 
 def draw(report: Report, path: Path) -> None:
@@ -24,11 +25,18 @@ def draw(report: Report, path: Path) -> None:
     ]
     if not results:
         raise ValueError(f"--plot: nothing to draw, no network was judged by {report.backend}")
-    figure = Figure(figsize=(11, 2.6 * len(results) + 0.6), layout="constrained")
+    figure = Figure(figsize=(11, 2.4 * len(results) + 1), layout="constrained")
+    named: dict[str, Artist] = {}  # one legend serves all panels
     for panel, result in zip(figure.subplots(len(results), 1, squeeze=False), results, strict=True):
         _panel(panel[0], result)
+        handles, labels = panel[0].get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
     verdict = "all hold" if report.holds else "NOT all hold"
     figure.suptitle(f"{report.backend} ({report.arithmetic}): {verdict}", fontsize=11)
+    figure.legend(
+        list(named.values()), list(named),
+        loc="outside lower center", ncols=3, fontsize=8, frameon=False,
+    )  # fmt: skip
     written = io.BytesIO()
     figure.savefig(written, format=path.suffix.lstrip(".").lower(), dpi=120)
     write_whole(path, written.getvalue())
@@ -36,13 +44,14 @@ def draw(report: Report, path: Path) -> None:
 
 def _panel(axes: Axes, result: Result) -> None:
     at = range(len(result.layers))
-    ratios = [min(max(layer.verdict.ratio, FLOOR), 1e9) for layer in result.layers]
+    ratios = [min(max(layer.verdict.ratio, FLOOR), CEILING) for layer in result.layers]
     good = [layer.verdict.holds for layer in result.layers]
     axes.axhline(1, color="#a03030", linewidth=1)
-    axes.text(0, 1.3, "the bound", color="#a03030", fontsize=8)
+    beside = axes.get_yaxis_transform()  # x in widths of the panel, y on its own scale
+    axes.text(1.005, 1, "the bound", color="#a03030", fontsize=8, va="center", transform=beside)
     for held, colour, marker, label in (
-        (True, "#3b6ea8", "o", "err/bound, each layer on its own input"),
-        (False, "#c03020", "X", "wrong"),
+        (True, "#3b6ea8", "o", f"err/bound of a layer on its own input (0 drawn at {FLOOR:g})"),
+        (False, "#c03020", "X", f"wrong (cut off at {CEILING:g})"),
     ):
         chosen = [(n, ratio) for n, ratio, ok in zip(at, ratios, good, strict=True) if ok is held]
         if chosen:
@@ -54,8 +63,8 @@ def _panel(axes: Axes, result: Result) -> None:
         color="#b8860b", linewidth=1, label="drift of the whole run (relative)",
     )  # fmt: skip
     axes.set_yscale("log")
+    axes.set_ylim(top=CEILING * 10 if not all(good) else 10)
     axes.set_title(f"{result.id}, {result.mode}", fontsize=9, loc="left")
-    axes.legend(fontsize=7, loc="upper right", frameon=False, ncols=3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.set_xlabel("layer", fontsize=8)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import refnet
 from refnet import ops
 from refnet.cli import main
 from refnet.models import build
@@ -59,6 +63,22 @@ def test_a_wrong_one_gets_status_1_and_its_smallest_failure(capsys, mine):
     assert "200 drawn operations, smallest failure: conv2d(x (" in out
     assert "conv2d(x (" in out
     assert "Diagnosis:" in out
+
+
+def test_the_users_folder_is_left_as_it_was(mine, tmp_path):
+    """Hypothesis, which finds the smallest failure, keeps notes where it is started."""
+    before = {path.name for path in tmp_path.iterdir()}
+    words = ["check", "my_port:Flipped", "--suite", "ops"]
+    environment = {k: v for k, v in os.environ.items() if k != "HYPOTHESIS_STORAGE_DIRECTORY"}
+    environment["PYTHONPATH"] = str(Path(refnet.__file__).parents[1])
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    ran = subprocess.run(
+        [sys.executable, "-m", "refnet", *words],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1, ran.stderr
+    assert "200 drawn operations, smallest failure: conv2d(x (" in ran.stdout
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 def test_the_report_as_json_and_as_a_picture(capsys, mine, tmp_path):
