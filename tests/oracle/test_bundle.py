@@ -28,14 +28,6 @@ SCHEMA = Path(bundle_format.__file__).parent / "bundle.schema.json"
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Every suite, 32 x 32."""
-    folder = tmp_path_factory.mktemp("golden") / "all"
-    write(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """Pictures at 8 x 8: quick to copy and to damage."""
     folder = tmp_path_factory.mktemp("golden") / "small"

@@ -10,17 +10,8 @@ import pytest
 
 from refnet.cli import main
 from refnet.oracle import bundle_read
-from refnet.oracle.bundle import write
 
 READERS = Path(__file__).parent / "readers"
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Every suite, 32 x 32."""
-    folder = tmp_path_factory.mktemp("golden") / "all"
-    write(folder)
-    return folder
 
 
 def test_a_reader_in_c_computes_a_depthwise_convolution(whole, tmp_path, capsys):
