@@ -8,6 +8,7 @@
 
 from refnet import definition, ops
 from refnet.checkpoints import Checkpoint, ChecksumError, load
+from refnet.engine import Plan, Tricks, plan
 from refnet.models import mobilenet_v1, mobilenet_v2
 from refnet.network import CAFFE, PYTORCH, TENSORFLOW, Conventions, Layer, Network
 from refnet.run import run
@@ -23,10 +24,13 @@ __all__ = [
     "Conventions",
     "Layer",
     "Network",
+    "Plan",
+    "Tricks",
     "definition",
     "load",
     "mobilenet_v1",
     "mobilenet_v2",
     "ops",
+    "plan",
     "run",
 ]

@@ -16,6 +16,7 @@ from refnet.network import BatchNormAttrs, Layer, Network
 from refnet.run import check_tensors
 
 Array = np.ndarray[Any, Any]
+FOLDABLE = ("conv2d", "depthwise_conv2d", "pointwise_conv2d")  # what a batch norm folds into
 
 
 def fold(
@@ -49,7 +50,7 @@ def fold(
         convolution = before.get(layer.inputs[0])
         _check_foldable(network, layer, convolution)
         assert convolution is not None
-        weight, bias = _folded_values(convolution, layer, tensors)
+        weight, bias = folded_values(convolution, layer, tensors)
         name = convolution.name
         values[f"{name}.weight"] = weight.astype(dtype)
         values[f"{name}.bias"] = bias.astype(dtype)
@@ -62,10 +63,20 @@ def fold(
     return replace(network, layers=tuple(folded.values()), outputs=outputs), values
 
 
-def _folded_values(
+def folded_values(
     convolution: Layer, norm: Layer, tensors: Mapping[str, Array]
 ) -> tuple[Array, Array]:
-    """w' and b' in float64."""
+    """w' and b' of a convolution and the batch norm that follows it, in float64.
+
+    >>> from refnet.network import DepthwiseAttrs
+    >>> conv = Layer("c", "depthwise_conv2d", ("x",), DepthwiseAttrs("same"), {"weight": (1,) * 4})
+    >>> norm = Layer("n", "batch_norm", ("c",), BatchNormAttrs(0.0), dict.fromkeys("gbmv", (1,)))
+    >>> values = zip(norm.tensor_names(), (6.0, 5.0, 2.0, 4.0), strict=True)
+    >>> tensors = {name: np.array([value]) for name, value in values}
+    >>> weight, bias = folded_values(conv, norm, {**tensors, "c.weight": np.ones((1, 1, 1, 1))})
+    >>> weight.item(), bias.item()                  # 6 (x - 2) / 2 + 5
+    (3.0, -1.0)
+    """
     assert isinstance(norm.attrs, BatchNormAttrs)
     gamma, beta, mean, variance = (tensors[name].astype(np.float64) for name in norm.tensor_names())
     scale = gamma / np.sqrt(variance + norm.attrs.epsilon)
@@ -78,8 +89,7 @@ def _folded_values(
 
 
 def _check_foldable(network: Network, norm: Layer, convolution: Layer | None) -> None:
-    foldable = ("conv2d", "depthwise_conv2d", "pointwise_conv2d")
-    if convolution is None or convolution.op not in foldable:
+    if convolution is None or convolution.op not in FOLDABLE:
         raise ValueError(f"layer {norm.name!r}: no convolution before it to fold it into")
     readers = [layer.name for layer in network.layers if convolution.name in layer.inputs]
     if readers != [norm.name] or convolution.name in network.outputs:

@@ -5,8 +5,8 @@
 >>> find("abacus")
 Traceback (most recent call last):
 ...
-ValueError: backend: 'abacus', expected one of ops, onnxruntime, onnx_reference, litert, opencv,
-openvino, torch, or MODULE:OBJECT
+ValueError: backend: 'abacus', expected one of engine, ops, onnxruntime, onnx_reference, litert,
+opencv, openvino, torch, or MODULE:OBJECT
 
 A package of your own makes a backend known by an entry point in the group "refnet.backends"; for
 one in a file that Python can import, "module:object" will do.
@@ -27,6 +27,7 @@ GROUP = "refnet.backends"
 
 # Name: the class in the module of that name.
 CLASSES = {
+    "engine": "Engine",
     "ops": "Ops",
     "onnxruntime": "OnnxRuntime",
     "onnx_reference": "OnnxReference",

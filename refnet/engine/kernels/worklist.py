@@ -1,0 +1,153 @@
+"""The list of calls that one worker makes in every run, and what kernels need to write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from refnet.engine.maps import Map
+from refnet.engine.memory import Memory
+from refnet.engine.numpy_names import INFINITY, SIX, ZERO, functions
+from refnet.engine.tricks import Tricks
+from refnet.engine.units import Unit
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["product", "depthwise", "elementwise", "rest"]
+
+# Between two passes over a tile its numbers should stay in the core's own cache, which holds 256 KB
+# to 2 MB, beside what the pass reads.
+TILE_BYTES = 1024 * 1024
+
+
+class Step(NamedTuple):
+    """One call: what unit it serves, what kind of work it is; `call` None: wait for the others."""
+
+    unit: str
+    kind: Kind
+    call: Callable[[], Any] | None
+
+
+@dataclass(frozen=True)
+class Share:
+    """What of a unit's output is one worker's: whole rows, or some channels of all rows."""
+
+    rows: slice
+    channels: slice
+
+    def __bool__(self) -> bool:
+        return self.rows.stop > self.rows.start and self.channels.stop > self.channels.start
+
+    def meets(self, other: Share) -> bool:
+        """Whether two shares of one map have an element in common.
+
+        >>> left, right = (Share(slice(0, 4), slice(k, k + 8)) for k in (0, 8))
+        >>> left.meets(right), left.meets(Share(slice(3, 5), slice(7, 9)))
+        (False, True)
+        """
+        return all(
+            max(a.start, b.start) < min(a.stop, b.stop)
+            for a, b in ((self.rows, other.rows), (self.channels, other.channels))
+        )
+
+
+class Worklist:
+    """One worker's calls, in order.
+
+    >>> work = Worklist(Memory(), Tricks())
+    >>> a = np.ones(3, np.float32)
+    >>> work.add("elementwise", np.add, a, a, out=a)
+    >>> for step in work.steps:
+    ...     _ = step.call()
+    >>> a.tolist()
+    [2.0, 2.0, 2.0]
+    """
+
+    def __init__(self, memory: Memory, tricks: Tricks) -> None:
+        self.memory, self.tricks = memory, tricks
+        self.steps: list[Step] = []
+        self.unit = ""
+        self.products: list[tuple[int, int, int]] = []
+        self._scratch: dict[str, Array] = {}
+        self._einsum, self._clip = functions(direct=tricks.direct_calls)
+
+    def add(self, kind: Kind, function: Callable[..., Any], *args: Any, **out: Any) -> None:
+        """One more call."""
+        self.steps.append(Step(self.unit, kind, partial(function, *args, **out)))
+
+    def wait(self) -> None:
+        """From here on, what other workers have written is read."""
+        self.steps.append(Step(self.unit, "rest", None))
+
+    def matmul(self, a: Array, w: Array, out: Array) -> None:
+        """a @ w by the BLAS: one call, noted with its sizes."""
+        self.products.append((a.shape[0], *w.shape))
+        self.add("product", np.matmul, a, w, out=out)
+
+    def einsum(self, kind: Kind, subscripts: str, *operands: Array, out: Array) -> None:
+        """Sums of products along the named axes."""
+        self.add(kind, self._einsum, subscripts, *operands, out=out)
+
+    def activate(self, activation: str, x: Array, out: Array) -> None:
+        """ReLU or ReLU6; NaN stays NaN."""
+        if self.tricks.scalar_clip:
+            high = SIX if activation == "relu6" else INFINITY
+            self.add("elementwise", self._clip, x, ZERO, high, out=out)
+            return
+        self.add("elementwise", np.maximum, x, ZERO, out=out)
+        if activation == "relu6":
+            self.add("elementwise", np.minimum, out, SIX, out=out)
+
+    def scratch(self, tag: str, shape: tuple[int, ...]) -> Array:
+        """Memory that holds nothing from one unit to the next; one a tag."""
+        count = int(np.prod(shape))
+        if tag not in self._scratch or self._scratch[tag].size < count:
+            self._scratch[tag] = self.memory.zeros((count,))
+        return self._scratch[tag][:count].reshape(shape)
+
+    def tiles(self, rows: slice, row_bytes: int) -> Iterator[slice]:
+        """Rows in equal tiles that fit the cache."""
+        count, height = rows.stop - rows.start, max(1, TILE_BYTES // row_bytes)
+        number = -(-count // height) if self.tricks.row_tiles else 1
+        for k in range(number):
+            yield slice(rows.start + count * k // number, rows.start + count * (k + 1) // number)
+
+    def repeated(self, bias: Array | None, W: int) -> Array | None:
+        """(W, channels): a bias repeated along a row, so that it is added in one run."""
+        return None if bias is None else self.memory.constant(np.tile(bias, (W, 1)))
+
+    def finish(
+        self, unit: Unit, values: Array, bias: Array | None, target: Array, before: Array | None
+    ) -> None:
+        """Bias, a copy for who wants to see it, activation: from `values` into `target`.
+
+        values, target, before: (rows, W, channels), where `values` may be `target`; bias as
+        `repeated`. All three stay within a tile, which the core's own cache still holds.
+        """
+        ends = unit.activation is None and before is None
+        if bias is not None:
+            self.add("elementwise", np.add, values, bias, out=target if ends else values)
+        if before is not None:
+            self.add("rest", np.copyto, before, values)
+        if unit.activation is not None:
+            self.activate(unit.activation, values, target)
+        elif values is not target and not (ends and bias is not None):
+            self.add("rest", np.copyto, target, values)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a unit writes: its map, and the map that shows its value before the activation."""
+
+    map: Map
+    before: Map | None = None
+
+    def views(self, rows: slice, channels: slice, first: int = 0) -> tuple[Array, Array | None]:
+        """The same share of both; columns first, first + phases, and so on."""
+        target, before = self.map.view(rows, channels, first), None
+        if self.before is not None:
+            before = self.before.view(rows, channels)[:, first :: self.map.phases]
+        return target, before

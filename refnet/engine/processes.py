@@ -1,0 +1,162 @@
+"""Workers in processes of their own, on the same nameless memory, meeting over pipes.
+
+Nothing can stay behind. The memory has no name that would outlive its processes; and a worker ends
+by itself when the process that started it closes its end of the lifeline, or ends, be it by an
+exception or by SIGKILL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+
+from refnet.engine.crew import Call, Clock, run_calls, steps_of, with_meetings
+from refnet.engine.meeting import LeftError, Meeting
+from refnet.engine.planning import Layout
+
+# One thread for whichever BLAS NumPy has, in an environment of their own.
+ONE_THREAD = dict.fromkeys(
+    (
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "BLIS_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
+)
+PATIENCE = 2.0  # seconds for a worker to end before it is killed
+
+
+class Processes:
+    """One process for each worker but the first, started with the plan.
+
+    They import refnet and take their calls while the plan's owner goes on; the first run waits for
+    them. After an interrupted run they are ended, as they may be anywhere in it, and the next run
+    starts them again.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._first, *others = steps_of(layout)
+        self._memory, self._owner = layout.memory, os.getpid()
+        self._packed = [layout.memory.packed(steps) for steps in others]
+        self._team: Team | None = None
+        self._meet: Call = int
+        self._calls: list[Call] = []
+        self._start()
+
+    def run(self, clock: Clock | None = None) -> list[float]:
+        """Every call, all workers from the same start to the same end."""
+        if os.getpid() != self._owner:
+            raise RuntimeError(
+                "plan: made in the process that this one was forked from; make another"
+            )
+        if self._team is None:
+            self._start()
+        try:
+            self._meet()
+            stamps = run_calls(self._calls, clock)
+            self._meet()
+        except LeftError:
+            self.close()
+            raise RuntimeError("plan: a worker has ended; the next call starts it again") from None
+        except BaseException:
+            self.close()
+            raise
+        return stamps
+
+    def close(self) -> None:
+        """End the workers and wait for their end."""
+        if self._team is not None and os.getpid() == self._owner:
+            self._team.end()
+        self._team = None
+
+    def _start(self) -> None:
+        self._team = Team(self._memory.file, self._packed)
+        self._meet = self._team.meeting.meet
+        self._calls = with_meetings(self._first, self._meet)
+
+
+class Team:
+    """The processes themselves, and this one's seat at their meetings.
+
+    memory: the open file that they map; packed: each one's calls.
+    """
+
+    def __init__(self, memory: int, packed: Sequence[bytes]) -> None:
+        inboxes = [os.pipe() for _ in range(len(packed) + 1)]
+        pairs = [socket.socketpair() for _ in packed]
+        self.processes: list[subprocess.Popen[bytes]] = []
+        lifelines = [ours for ours, _ in pairs]
+        # Of every pipe this process reads its own and writes the others.
+        self.meeting = Meeting(inboxes[0][0], [to for _, to in inboxes[1:]], lifelines)
+        # Also when the plan is forgotten, or the program ends, without `close`.
+        self.end = weakref.finalize(self, _end, self.meeting, self.processes)
+        try:
+            for worker, (_, theirs) in enumerate(pairs, 1):
+                others = [to for k, (_, to) in enumerate(inboxes) if k != worker]
+                seat = Seat(memory, inboxes[worker][0], others, theirs.fileno())
+                self.processes.append(seat.taken(len(packed[worker - 1])))
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            os.close(inboxes[0][1])
+            for inbox, _ in inboxes[1:]:
+                os.close(inbox)
+            for _, theirs in pairs:
+                theirs.close()
+        for lifeline, calls in zip(lifelines, packed, strict=True):
+            threading.Thread(target=_send, args=(lifeline, calls), daemon=True).start()
+
+
+class Seat:
+    """The open files that a worker inherits."""
+
+    def __init__(self, memory: int, inbox: int, outboxes: list[int], lifeline: int) -> None:
+        self._said = {
+            "memory": memory,
+            "inbox": inbox,
+            "outboxes": outboxes,
+            "lifeline": lifeline,
+        }
+        self._files = [memory, inbox, *outboxes, lifeline]
+
+    def taken(self, length: int) -> subprocess.Popen[bytes]:
+        """A new process on this seat, that expects `length` bytes of calls."""
+        said = {**self._said, "length": length, "path": [str(place) for place in sys.path]}
+        code = (
+            "import json, sys; said = json.loads(sys.argv[1]); sys.path[:] = said.pop('path'); "
+            "from refnet.engine.worker import main; main(**said)"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", code, json.dumps(said)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=self._files,
+            env={**os.environ, **ONE_THREAD},
+            start_new_session=True,  # Ctrl-C is for the process that a person started
+        )
+
+
+def _send(lifeline: socket.socket, calls: bytes) -> None:
+    """In a thread, as a worker listens only when it has started."""
+    with contextlib.suppress(OSError):  # it ended before that
+        lifeline.sendall(calls)
+
+
+def _end(meeting: Meeting, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Close the lifelines, at which they end; whoever does not is killed."""
+    meeting.close()
+    for process in processes:
+        try:
+            process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,212 @@
+"""Run a plan: the input in, every call in order, the answers out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from refnet.arguments import check_count, check_variance
+from refnet.engine import blas
+from refnet.engine.crew import Crew, crew_of
+from refnet.engine.maps import Map
+from refnet.engine.memory import Memory
+from refnet.engine.planning import lay_out
+from refnet.engine.tricks import Tricks
+from refnet.network import Network
+from refnet.run import check_tensors
+
+Array = np.ndarray[Any, Any]
+
+
+def plan(
+    network: Network,
+    tensors: Mapping[str, Array],
+    *,
+    batch: int = 1,
+    threads: int = 1,
+    taps: Collection[str] = (),
+    tricks: Tricks | None = None,
+) -> Plan:
+    """Everything that can be done before the first image, done once.
+
+    >>> from refnet.models import mobilenet_v1
+    >>> network = mobilenet_v1(alpha=0.25, resolution=32)
+    >>> rng = np.random.default_rng(0)
+    >>> tensors = {name: rng.random(shape) / 8 for name, shape in network.params().items()}
+    >>> p = plan(network, tensors, taps=["pool"])
+    >>> {name: y.shape for name, y in p(np.zeros((1, 32, 32, 3), np.float32)).items()}
+    {'softmax': (1, 1000), 'pool': (1, 256)}
+
+    tensors: of any float type; batch norms are folded in float64 and all numbers rounded once.
+    batch: how many images a call takes. They run one after the other, through the same memory.
+    threads: how many workers share each image; see `refnet.engine.crew`. The BLAS runs with one
+        thread in each. More than the machine has cores is slower than one.
+    taps: other layers to show, by name; no other number changes by it.
+    Raises ValueError where a tensor is missing, has another shape or is not finite.
+    """
+    check_count(batch, "batch")
+    check_count(threads, "threads")
+    check_tensors(network, tensors)
+    for name in taps:
+        if name not in network.inputs and name not in {la.name for la in network.layers}:
+            raise ValueError(f"taps: {name!r} is not a layer of {network.name}")
+    _check_finite(network, tensors)
+    return Plan(network, tensors, batch, threads, tuple(taps), tricks or Tricks())
+
+
+class Plan:
+    """A network made ready to run: call it with (B, H, W, M) float32.
+
+    A plan has one set of buffers, so it runs one call at a time; a second thread that calls it
+    meanwhile gets a RuntimeError. It may be used in a `with`; `close` ends its workers, if it has
+    any, and so does the end of the program, however it comes.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        tensors: Mapping[str, Array],
+        batch: int,
+        threads: int,
+        taps: tuple[str, ...],
+        tricks: Tricks,
+    ) -> None:
+        self.network, self.batch, self.threads, self.tricks = network, batch, threads, tricks
+        self.shown = tuple(dict.fromkeys((*network.outputs, *taps)))
+        self._shapes = network.shapes(batch)
+        memory = Memory(shared=threads > 1)
+        self._layout = lay_out(
+            network, tensors, self.shown, workers=threads, tricks=tricks, memory=memory
+        )
+        self._crew: Crew = crew_of(self._layout)
+        self._busy, self._closed = threading.Lock(), False
+
+    def __call__(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs and taps, by name, in arrays of the caller's own.
+
+        Raises ValueError where an input has another shape or type, RuntimeError where the plan is
+        running already.
+        """
+        if self._closed:
+            raise ValueError(f"plan: this one of {self.network.name} is closed")
+        given = self._inputs(x)
+        answer = {name: np.empty(self._shapes[name], np.float32) for name in self.shown}
+        with _Alone(self._busy, self.network.name), blas.one_thread(), np.errstate(all="ignore"):
+            for image in range(self.batch):
+                for name, a in given.items():
+                    _put(self._layout.maps[name], a[image])
+                self._crew.run()
+                for name, a in answer.items():
+                    _take(self._layout.maps[name], a[image])
+        return answer
+
+    def products(self) -> list[tuple[int, int, int]]:
+        """(rows, inner, columns) of every matrix product of one image."""
+        return [sizes for work in self._layout.worklists for sizes in work.products]
+
+    def time_split(self, x: Array | Mapping[str, Array], rounds: int = 20) -> dict[str, float]:
+        """Seconds of one image's run by kind of work, each call's median over the rounds.
+
+        With several workers, those of the first one; waiting for the others is "rest".
+        """
+        self(x)
+        clock = time.perf_counter
+        taken: list[list[float]] = [[] for _ in self._layout.worklists[0].steps]
+        with _Alone(self._busy, self.network.name), blas.one_thread(), np.errstate(all="ignore"):
+            for _ in range(check_count(rounds, "rounds")):
+                stamps = self._crew.run(clock)
+                for times, start, end in zip(taken, stamps, stamps[1:], strict=False):
+                    times.append(end - start)
+        split: dict[str, float] = {"product": 0.0, "depthwise": 0.0, "elementwise": 0.0, "rest": 0}
+        for step, times in zip(self._layout.worklists[0].steps, taken, strict=True):
+            split[step.kind] += float(np.median(times))
+        return split
+
+    def close(self) -> None:
+        """End the workers; the plan does not run any more."""
+        self._closed = True
+        self._crew.close()
+
+    def __enter__(self) -> Plan:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _inputs(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+        named = x if isinstance(x, Mapping) else dict.fromkeys(self.network.inputs, x)
+        if not isinstance(x, Mapping) and len(self.network.inputs) != 1:
+            raise ValueError(
+                f"x: one array, but {self.network.name} reads {tuple(self.network.inputs)}"
+            )
+        for name in self.network.inputs:
+            if name not in named:
+                raise ValueError(f"x: {name!r} {self._shapes[name]} is missing")
+            a, shape = named[name], self._shapes[name]
+            if not isinstance(a, np.ndarray) or a.dtype != np.float32:
+                came = a.dtype if isinstance(a, np.ndarray) else type(a).__name__
+                raise ValueError(f"x: {came}, expected a float32 array of {shape}")
+            if a.shape != shape:
+                raise ValueError(
+                    f"x: shape {a.shape}, but this plan of {self.network.name} takes {shape}"
+                )
+        return {name: named[name] for name in self.network.inputs}
+
+
+class _Alone:
+    """One call at a time: the second one is refused, not kept waiting on buffers in use."""
+
+    def __init__(self, lock: threading.Lock, name: str) -> None:
+        self._lock, self._name = lock, name
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError(
+                f"this plan of {self._name} is running in another thread; "
+                "make one plan for each thread"
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def _put(m: Map, a: Array) -> None:
+    for mine, theirs in _pairs(m, a):
+        np.copyto(mine, theirs)
+
+
+def _take(m: Map, a: Array) -> None:
+    for mine, theirs in _pairs(m, a):
+        np.copyto(theirs, mine)
+
+
+def _pairs(m: Map, a: Array) -> Iterator[tuple[Array, Array]]:
+    """A map piece by piece, and the same numbers of an array (..., C)."""
+    whole = a.reshape(m.shape)
+    for piece in m.pieces:
+        for first in range(m.phases):
+            mine = m.view(slice(0, m.shape[0]), piece.channels, first)
+            yield mine, whole[:, first :: m.phases, piece.channels]
+
+
+def _check_finite(network: Network, tensors: Mapping[str, Array]) -> None:
+    """A NaN among the weights would meet the zeros of a border, where the oracle has no product."""
+    for layer in network.layers:
+        for name in layer.tensor_names():
+            with np.errstate(over="ignore"):
+                numbers = tensors[name].astype(np.float32, copy=False)
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"tensors: {name!r} holds numbers that are not finite in float32")
+        if layer.op == "batch_norm":
+            epsilon = layer.keywords()["epsilon"]
+            check_variance(tensors[f"{layer.name}.variance"].tolist(), epsilon)  # type: ignore[arg-type]

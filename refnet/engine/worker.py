@@ -1,0 +1,46 @@
+"""The other process of a plan: takes its calls, and makes them whenever the first one says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Sequence
+
+
+def main(memory: int, inbox: int, outboxes: Sequence[int], lifeline: int, length: int) -> None:
+    """Run until the process that started this one closes its end of the lifeline, or ends.
+
+    memory, inbox, outboxes, lifeline: inherited open files; length: of the calls in bytes, which
+    come over the lifeline.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import numpy as np
+
+    from refnet.engine.crew import run_calls, with_meetings
+    from refnet.engine.meeting import LeftError, Meeting
+    from refnet.engine.memory import Memory
+
+    line = socket.socket(fileno=lifeline)
+    plan = _received(line, length)
+    meeting = Meeting(inbox, outboxes, [line])
+    calls = with_meetings(Memory.opened(memory).unpacked(plan), meeting.meet)
+    try:
+        with np.errstate(all="ignore"):
+            while True:
+                meeting.meet()
+                run_calls(calls)
+                meeting.meet()
+    except LeftError:
+        os._exit(0)  # the first process has ended, or needs this one no more
+
+
+def _received(line: socket.socket, length: int) -> bytes:
+    parts = []
+    while length:
+        part = line.recv(min(length, 1 << 16))
+        if not part:
+            os._exit(0)
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
