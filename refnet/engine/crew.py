@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from refnet.engine.planning import Layout
+from refnet.engine.sharing import Layout
 
 Call = Callable[[], object]
 Clock = Callable[[], float]

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 Border = tuple[int, int, int, int]  # top, bottom, left, right
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Piece:
     """Some of a map's channels, in memory of their own: (rows, phases, columns, channels)."""
 
@@ -30,7 +30,7 @@ class Piece:
     array: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Map:
     """(H, W, C) float32; in one piece, or one for each worker with its share of the channels.
 

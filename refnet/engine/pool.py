@@ -9,6 +9,7 @@ True
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,11 +17,14 @@ from refnet.engine.maps import Border, Map, Piece
 from refnet.engine.memory import Array, Memory
 
 
-class Edge(NamedTuple):
-    """A border, and what fills it."""
+class Form(NamedTuple):
+    """How a map is stored beside its numbers; see `Map`. `fill` is what its border holds."""
 
     border: Border = (0, 0, 0, 0)
     fill: float = 0.0
+    ones: bool = False
+    phases: int = 1
+    parts: tuple[slice, ...] = ()
 
 
 class Pool:
@@ -33,57 +37,40 @@ class Pool:
     def __init__(self, memory: Memory, *, reuse: bool = True) -> None:
         self._memory, self._reuse = memory, reuse
         self._rooms: list[Array] = []  # flat, in no use
-        self._flat: dict[int, Array] = {}  # a simple map's memory, flat
-        self._alike: dict[tuple[object, ...], list[Map]] = {}
-        self._keys: dict[int, tuple[object, ...]] = {}
+        self._room_of: dict[Map, Array] = {}
+        self._idle: defaultdict[str, list[Map]] = defaultdict(list)
+        self._form_of: dict[Map, str] = {}
 
-    def map(
-        self,
-        shape: tuple[int, int, int],
-        edge: Edge | None = None,
-        ones: bool = False,
-        phases: int = 1,
-        parts: tuple[slice, ...] = (),
-    ) -> Map:
+    def map(self, shape: tuple[int, int, int], form: Form | None = None) -> Map:
         """A map for numbers of this shape."""
-        border, fill = edge or Edge()
-        if not (any(border) or ones or phases > 1 or parts):
+        form = form or Form()
+        if form == Form():
             return self._simple(shape)
-        key = (shape, border, fill, ones, phases, tuple((p.start, p.stop) for p in parts))
-        if self._alike.get(key):
-            old = self._alike[key].pop()
-            made = replace(old)  # another map, in the same pieces
+        key = f"{shape} {form}"
+        if self._idle[key]:
+            made = replace(self._idle[key].pop())  # another map, in the same pieces
         else:
-            made = Map.made(
-                self._memory,
-                shape,
-                border=border,
-                fill=fill,
-                ones=ones,
-                phases=phases,
-                parts=parts,
-            )
-        self._keys[id(made)] = key
+            made = Map.made(self._memory, shape, **form._asdict())
+        self._form_of[made] = key
         return made
 
     def give_back(self, old: Map) -> None:
         """Nobody reads this map any more in this run."""
         if not self._reuse:
             return
-        if old.simple:
-            self._rooms.append(self._flat[id(old)])
+        if old in self._room_of:
+            self._rooms.append(self._room_of[old])
         else:
-            self._alike.setdefault(self._keys[id(old)], []).append(old)
+            self._idle[self._form_of[old]].append(old)
 
     def _simple(self, shape: tuple[int, int, int]) -> Map:
         H, W, C = shape
-        fitting = [room for room in self._rooms if room.size >= H * W * C]
-        room = min(fitting, key=lambda r: r.size, default=None)
-        if room is None:
-            room = self._memory.zeros((H * W * C,))
+        fitting = [k for k, room in enumerate(self._rooms) if room.size >= H * W * C]
+        if fitting:
+            room = self._rooms.pop(min(fitting, key=lambda k: self._rooms[k].size))
         else:
-            self._rooms = [r for r in self._rooms if r is not room]
+            room = self._memory.zeros((H * W * C,))
         piece = Piece(slice(0, C), room[: H * W * C].reshape(H, 1, W, C))
-        made = Map(shape, (0, 0, 0, 0), False, 1, (piece,))
-        self._flat[id(made)] = room
+        made = Map(shape, Form().border, False, 1, (piece,))
+        self._room_of[made] = room
         return made

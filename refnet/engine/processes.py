@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from refnet.engine.crew import Call, Clock, run_calls, steps_of, with_meetings
 from refnet.engine.meeting import LeftError, Meeting
-from refnet.engine.planning import Layout
+from refnet.engine.sharing import Layout
 
 # One thread for whichever BLAS NumPy has, in an environment of their own.
 ONE_THREAD = dict.fromkeys(

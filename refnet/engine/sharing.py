@@ -1,0 +1,114 @@
+"""Who computes what of a unit's output, what that reads, and who must wait for whom.
+
+>>> parts(7, 2)
+(slice(0, 3, None), slice(3, 7, None))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from refnet.arguments import check_pair
+from refnet.engine.kernels import Share, Worklist
+from refnet.engine.maps import Map
+from refnet.engine.memory import Memory
+from refnet.engine.tricks import Tricks
+from refnet.engine.units import Unit, window_of
+from refnet.layer import PointwiseAttrs
+
+WINDOWED = ("conv2d", "depthwise_conv2d", "average_pool", "max_pool")
+
+
+@dataclass
+class Layout:
+    """What a plan consists of: units, each value's map, and each worker's calls."""
+
+    units: list[Unit]
+    shown: Collection[str]
+    memory: Memory
+    tricks: Tricks
+    workers: int
+    maps: dict[str, Map] = field(default_factory=dict)
+    worklists: list[Worklist] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worklists = [Worklist(self.memory, self.tricks) for _ in range(self.workers)]
+
+
+def parts(length: int, workers: int) -> tuple[slice, ...]:
+    """A length in as many nearly equal parts as there are workers."""
+    return tuple(slice(length * k // workers, length * (k + 1) // workers) for k in range(workers))
+
+
+def splits_channels(layout: Layout, unit: Unit, shape: tuple[int, int, int]) -> bool:
+    """Whether workers share a unit's output (H, W, C) by channels, and not by rows.
+
+    Sharing rows has every worker read all the weights (M, N), sharing channels all the pixels
+    (H W, M): what there is less of is read by all.
+    """
+    (H, W, C), op = shape, unit.layer.op
+    if layout.workers == 1 or op in ("concat", "softmax", "copy") or layout.workers > C:
+        return False
+    if op == "depthwise_conv2d":
+        return len(layout.maps[unit.layer.inputs[0]].pieces) > 1  # as its input is
+    if H * W == 1:
+        return True  # a vector has no rows to share
+    return layout.tricks.channel_split and C > H * W
+
+
+def shares_of(layout: Layout, unit: Unit, output: Map) -> list[Share]:
+    """What of a unit's output each worker computes."""
+    H, _, C = output.shape
+    if splits_channels(layout, unit, output.shape):
+        return [Share(slice(0, H), channels) for channels in parts(C, layout.workers)]
+    return [Share(rows, slice(0, C)) for rows in parts(H, layout.workers)]
+
+
+def touches(unit: Unit, inputs: Sequence[Map], output: Map, shares: Sequence[Share]) -> list[Touch]:
+    """All that the workers read and write for a unit."""
+    found = []
+    for worker, share in enumerate(shares):
+        if share:
+            found += [Touch(worker, x, read_by(unit, x, share), False) for x in inputs]
+            found.append(Touch(worker, output, share, True))
+    return found
+
+
+@dataclass(frozen=True)
+class Touch:
+    """A worker reads or writes a share of a map."""
+
+    worker: int
+    map: Map
+    share: Share
+    writes: bool
+
+    def waits_for(self, other: Touch) -> bool:
+        """Whether this must not happen before that, which another worker does."""
+        if self.worker == other.worker or not (self.writes or other.writes):
+            return False
+        if self.map is other.map:
+            return self.share.meets(other.share)
+        return self.map.shares_memory(other.map)  # a later map in the memory of an earlier one
+
+
+def read_by(unit: Unit, x: Map, share: Share) -> Share:
+    """The rows and channels of an input that a share of the output is computed from."""
+    H, _, C = x.shape
+    op, rows = unit.layer.op, share.rows
+    if op in WINDOWED:
+        axis, _ = window_of(unit, x.shape)
+        first = rows.start * axis.stride - axis.before
+        last = (rows.stop - 1) * axis.stride - axis.before + axis.reach
+        rows = slice(max(0, first), min(H, last))
+    elif op == "pointwise_conv2d":
+        assert isinstance(unit.layer.attrs, PointwiseAttrs)
+        stride, _ = check_pair(unit.layer.attrs.stride, "stride")
+        rows = slice(rows.start * stride, (rows.stop - 1) * stride + 1)
+    elif op == "global_average_pool":
+        rows = slice(0, H)
+    mixes = op in ("conv2d", "pointwise_conv2d", "dense", "concat") or (
+        op == "depthwise_conv2d" and unit.params[0].shape[3] > 1
+    )
+    return Share(rows, slice(0, C) if mixes else share.channels)
