@@ -22,6 +22,7 @@ VERBS = {
     "claims": "what the sources say about MobileNet, recomputed",
     "separate": "a kernel as a column and a row, a first layer as separable ones",
     "check": "judge a backend, layer by layer, by a proven bound",
+    "bench": "time the engine beside its peers, in interleaved rounds",
     "golden": "write bundles for any language, and judge what they answer",
     "export": "a checkpoint as a file that other engines read",
     "weights": "list, verify, fetch and convert checkpoints",

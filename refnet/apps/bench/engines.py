@@ -1,0 +1,153 @@
+"""Every engine that `refnet bench` times, made ready with its own best ordinary settings.
+
+The adapters of `refnet check` hold engines still, to judge their numbers; here each one runs as
+its own documentation has it for speed. All get the same folded network in float32, and an input
+that lies in the engine's own layout. Timed is what a caller waits for: from that array to the
+logits as a NumPy array.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from refnet.apps.bench.files import ONNX, TFLITE, Array, Engine, Job
+
+
+def refnet(job: Job) -> Engine:
+    """refnet's plan. options: `without`, the tricks that are switched off."""
+    from refnet.engine import Tricks, plan
+
+    checkpoint = job.checkpoint()
+    (output,) = checkpoint.network.outputs
+    ready = plan(
+        checkpoint.network,
+        checkpoint.tensors,
+        batch=1,
+        threads=job.threads,
+        tricks=Tricks.without(*job.options.get("without", ())),
+    )
+    x = job.nhwc()
+    return Engine(
+        run=lambda: ready(x)[output],
+        products=tuple(ready.products()),
+        split=lambda rounds: dict(ready.time_split(x, rounds=rounds)),
+        close=ready.close,
+    )
+
+
+def ops(job: Job) -> Engine:
+    """refnet's readable NumPy in float32; its threads are the BLAS's."""
+    from refnet.run import run
+
+    checkpoint = job.checkpoint()
+    (output,) = checkpoint.network.outputs
+    x = job.nhwc()
+    return Engine(lambda: run(checkpoint.network, checkpoint.tensors, x)[output])
+
+
+def gemm_floor(job: Job) -> Engine:
+    """The plan's matrix products and nothing else, one after the other, on one thread.
+
+    options: `products`, (rows, inner, columns) of each. Weights are each product's own, and come
+    from as far away as a network's do; maps lie all in the same memory, near the core, as the best
+    plan could have them at most. No plan on this BLAS is faster on one thread. It answers nothing.
+    """
+    rng = np.random.default_rng(0)
+
+    def drawn(*shape: int) -> Array:
+        return rng.uniform(-1, 1, shape).astype(np.float32)
+
+    products = job.options["products"]
+    read = drawn(max(rows * inner for rows, inner, _ in products))
+    written = np.empty(max(rows * columns for rows, _, columns in products), np.float32)
+    work = [
+        (
+            read[: rows * inner].reshape(rows, inner),
+            drawn(inner, columns),
+            written[: rows * columns].reshape(rows, columns),
+        )
+        for rows, inner, columns in products
+    ]
+
+    def run() -> Array:
+        for a, b, out in work:
+            np.matmul(a, b, out=out)
+        return written[:0]
+
+    return Engine(run)
+
+
+def onnxruntime(job: Job) -> Engine:
+    """ONNX Runtime: all graph optimisations, and workers that wait by spinning, its defaults."""
+    engine: Any = import_module("onnxruntime")
+    options = engine.SessionOptions()
+    options.intra_op_num_threads = job.threads
+    options.log_severity_level = 3  # errors only
+    session = engine.InferenceSession(job.file(ONNX), options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: job.nchw()}
+    return Engine(lambda: session.run(None, feed)[0])
+
+
+def litert(job: Job) -> Engine:
+    """LiteRT with its default delegate, XNNPACK."""
+    engine: Any = import_module("ai_edge_litert.interpreter")
+    interpreter = engine.Interpreter(model_path=job.file(TFLITE), num_threads=job.threads)
+    interpreter.allocate_tensors()
+    feed = interpreter.get_input_details()[0]["index"]
+    found = interpreter.get_output_details()[0]["index"]
+    x = job.nhwc()
+
+    def run() -> Array:
+        interpreter.set_tensor(feed, x)
+        interpreter.invoke()
+        answer: Array = interpreter.get_tensor(found)
+        return answer
+
+    return Engine(run)
+
+
+def openvino(job: Job) -> Engine:
+    """OpenVINO for latency, in float32: unasked it computes in bfloat16 where it can."""
+    engine: Any = import_module("openvino")
+    said = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": job.threads,
+    }
+    request = engine.Core().compile_model(job.file(ONNX), "CPU", said).create_infer_request()
+    x = job.nchw()
+    return Engine(lambda: np.asarray(request.infer([x])[0]))
+
+
+def opencv(job: Job) -> Engine:
+    """OpenCV's DNN module, with Winograd where its version has it, which is its default."""
+    engine: Any = import_module("cv2")
+    engine.setNumThreads(job.threads)
+    net = engine.dnn.readNetFromONNX(job.file(ONNX))
+    net.setPreferableBackend(engine.dnn.DNN_BACKEND_OPENCV)
+    x = job.nchw()
+
+    def run() -> Array:
+        net.setInput(x)
+        answer: Array = net.forward()
+        return answer
+
+    return Engine(run)
+
+
+def onnx_reference(job: Job) -> Engine:
+    """The ONNX project's own reference evaluator, in NumPy: made to be right, not to be fast."""
+    engine: Any = import_module("onnx.reference")
+    evaluator = engine.ReferenceEvaluator(job.file(ONNX))
+    feed = {evaluator.input_names[0]: job.nchw()}
+    return Engine(lambda: evaluator.run(None, feed)[0])
+
+
+def torch(job: Job) -> Engine:
+    """PyTorch, eagerly. options: `channels_last`, its own advice for convolutions on a CPU."""
+    from refnet.apps.bench.torch import ready
+
+    return Engine(ready(job))
