@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from refnet.arguments import check_count, check_variance
 from refnet.engine import blas
 from refnet.engine.crew import Crew, crew_of
+from refnet.engine.kernels.worklist import Kind, Step
 from refnet.engine.maps import Map
 from refnet.engine.memory import Memory
 from refnet.engine.planning import lay_out
@@ -110,22 +111,27 @@ class Plan:
         return [sizes for work in self._layout.worklists for sizes in work.products]
 
     def time_split(self, x: Array | Mapping[str, Array], rounds: int = 20) -> dict[str, float]:
-        """Seconds of one image's run by kind of work, each call's median over the rounds.
-
-        With several workers, those of the first one; waiting for the others is "rest".
-        """
-        self(x)
-        clock = time.perf_counter
-        taken: list[list[float]] = [[] for _ in self._layout.worklists[0].steps]
-        with _Alone(self._busy, self.network.name), blas.one_thread(), np.errstate(all="ignore"):
-            for _ in range(check_count(rounds, "rounds")):
-                stamps = self._crew.run(clock)
-                for times, start, end in zip(taken, stamps, stamps[1:], strict=False):
-                    times.append(end - start)
-        split: dict[str, float] = {"product": 0.0, "depthwise": 0.0, "elementwise": 0.0, "rest": 0}
-        for step, times in zip(self._layout.worklists[0].steps, taken, strict=True):
-            split[step.kind] += float(np.median(times))
+        """Seconds of one image's run by kind of work: product, depthwise, elementwise, rest."""
+        split: dict[str, float] = dict.fromkeys(get_args(Kind), 0.0)
+        for step, seconds in self._timed(x, rounds):
+            split[step.kind] += seconds
         return split
+
+    def time_layers(self, x: Array | Mapping[str, Array], rounds: int = 20) -> dict[str, float]:
+        """Seconds of one image's run by unit, under the name of its last layer."""
+        split: dict[str, float] = {}
+        for step, seconds in self._timed(x, rounds):
+            split[step.unit] = split.get(step.unit, 0.0) + seconds
+        return split
+
+    def _timed(self, x: Array | Mapping[str, Array], rounds: int) -> list[tuple[Step, float]]:
+        """Each call of the first worker, its median over the rounds; a wait counts as a call."""
+        check_count(rounds, "rounds")
+        self(x)
+        with _Alone(self._busy, self.network.name), blas.one_thread(), np.errstate(all="ignore"):
+            stamps = np.array([self._crew.run(time.perf_counter) for _ in range(rounds)])
+        medians = np.median(np.diff(stamps, axis=1), axis=0)
+        return list(zip(self._layout.worklists[0].steps, medians.tolist(), strict=True))
 
     def close(self) -> None:
         """End the workers; the plan does not run any more."""

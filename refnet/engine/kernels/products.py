@@ -36,7 +36,7 @@ def pointwise_conv2d(
     bias = None if unit.bias is None else unit.bias[channels]
     in_product = x.ones and bias is not None
     w = _weights(work, unit.params[0][0, 0][:, channels], bias if in_product else None)
-    row = None if in_product else work.repeated(bias, W // output.map.phases)
+    row = _bias_row(work, None if in_product else bias, output.map)
     for rows in work.tiles(share.rows, 4 * W * w.shape[1]):
         if (s_y, s_x) == (1, 1):
             a = x.pixels(rows, ones=in_product)
@@ -73,7 +73,7 @@ def conv2d(work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, sh
         bias = None if unit.bias is None else unit.bias[channels]
         matrix = weight.reshape(length, N)[:, channels]
         w = _weights(work, matrix, bias if in_product else None)
-        row = None if in_product else work.repeated(bias, W)
+        row = _bias_row(work, None if in_product else bias, output.map)
         for rows in tiles:
             a = laid_out.filled(x.windows(window, rows, slice(g * M, (g + 1) * M)))
             _product(work, unit, a, w, row, output, rows, channels)
@@ -121,7 +121,7 @@ def dense(work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, sha
     bias = None if unit.bias is None else unit.bias[channels]
     w = _weights(work, unit.params[0][:, channels], None)
     a = x.pixels(slice(0, 1), ones=False)
-    _product(work, unit, a, w, work.repeated(bias, 1), output, slice(0, 1), channels)
+    _product(work, unit, a, w, _bias_row(work, bias, output.map), output, slice(0, 1), channels)
 
 
 def _product(
@@ -146,23 +146,25 @@ def _product(
         pixels = y.pixels(rows, ones=False)[:, channels]
         work.matmul(a, w, pixels)
         if bias is not None:
-            _plus_bias(work, bias, output, rows, channels)
+            _plus_bias(work, bias, y, rows, channels)
         return
     values = work.scratch("product", (len(a), w.shape[1]))
     work.matmul(a, w, values)
     work.finish(unit, values.reshape(target.shape), bias, target, before)
 
 
-def _plus_bias(work: Worklist, bias: Array, output: Output, rows: slice, channels: slice) -> None:
-    """In place; where ones lie between the pixels, 0 is added to them, to go on in one run."""
-    y = output.map
-    if y.ones and bias.shape[1] == y.shape[2]:
-        everything = y.pixels(rows, ones=True).reshape(rows.stop - rows.start, y.shape[1], -1)
-        zero = np.zeros((len(bias), 1), np.float32)
-        wider = work.memory.constant(np.hstack([bias, zero]))
-        work.add("elementwise", np.add, everything, wider, out=everything)
-        return
+def _bias_row(work: Worklist, bias: Array | None, y: Map) -> Array | None:
+    """A bias as it is added to a row of y; with a 0 for the ones, so that it goes on in one run."""
+    if bias is not None and y.ones and len(bias) == y.shape[2]:
+        bias = np.append(bias, np.float32(0))
+    return work.repeated(bias, y.shape[1] // y.phases)
+
+
+def _plus_bias(work: Worklist, bias: Array, y: Map, rows: slice, channels: slice) -> None:
+    """A bias row added in place."""
     target = y.view(rows, channels)
+    if bias.shape[1] > target.shape[2]:
+        target = y.pixels(rows, ones=True).reshape(*target.shape[:2], -1)
     work.add("elementwise", np.add, target, bias, out=target)
 
 
