@@ -1,131 +1,95 @@
-"""`refnet classify IMAGE...`: what is in these photos, and what it cost to find out."""
+"""`refnet classify IMAGE...`: what is in these photos, and what it cost to find out.
+
+Many photos go through two stages at once: one is read and made a tensor in a thread, while another
+goes through the network. `refnet.pipeline` says what that gains.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from refnet import image
 from refnet.apps import photos
-from refnet.checkpoints import Checkpoint, load, manifest
-from refnet.cost import macs, parameters
+from refnet.apps.classifier import ENGINES, Answer, Array, Classifier, Guess, check_engine
+from refnet.checkpoints import load, manifest
 from refnet.errors import one_line
-from refnet.preprocessing import RECIPES, preprocess
-from refnet.run import run
+from refnet.pipeline import overlapped
+from refnet.preprocessing import RECIPES
 
-Array = np.ndarray[Any, Any]
+__all__ = ["Answer", "Classifier", "Guess", "classify"]
 
-
-@dataclass(frozen=True)
-class Guess:
-    """One class: its number in the checkpoint's own counting, its name, its probability.
-
-    >>> guess = Guess(1, "tench", 0.75)
-    >>> f"{guess.label}: {guess.probability:.0%}"
-    'tench: 75%'
-    """
-
-    index: int
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one network says of one photo. `seconds` is the network's run alone.
-
-    >>> top = (Guess(1, "tench", 0.75), Guess(0, "background", 0.25))
-    >>> answer = Answer("a.jpg", (400, 300), "v1", "tf-slim", 568740352, 4222057, 0.1, top)
-    >>> [guess.label for guess in answer.top]
-    ['tench', 'background']
-    """
-
-    image: str
-    size: tuple[int, int]  # columns, rows, as photos are spoken of
-    model: str
-    preprocessing: str
-    macs: int
-    parameters: int
-    seconds: float
-    top: tuple[Guess, ...]
-
-
-class Classifier:
-    """A checkpoint made ready: folded, in float64, with the names of its classes.
-
-    >>> classifier = Classifier(load("v1"))
-    >>> grey = np.full((300, 400, 3), 128, np.uint8)
-    >>> len(classifier(grey, name="grey", top=2).top)
-    2
-    """
-
-    def __init__(self, checkpoint: Checkpoint, recipe: str | None = None) -> None:
-        folded = checkpoint.fold(np.float64)
-        self.network, self.tensors = folded.network, folded.tensors
-        self.recipe = recipe or checkpoint.preprocessing
-        rows, columns = checkpoint.resolution
-        if rows != columns:
-            raise ValueError(f"model: takes {rows} x {columns}, but recipes make squares only")
-        self.resolution = rows
-        self.macs, self.parameters = macs(self.network), parameters(self.network)
-        (output,) = self.network.outputs
-        self.output, classes = output, self.network.shapes()[output][1]
-        if checkpoint.labels == "imagenet":
-            self.labels: Sequence[str] = manifest.labels(classes)
-        else:
-            self.labels = [f"class {number}" for number in range(classes)]
-
-    def __call__(self, pixels: Array, *, name: str, top: int = 5) -> Answer:
-        """Classify one photo, (H, W, 3) uint8."""
-        x = preprocess(pixels, self.recipe, self.resolution).astype(np.float64)
-        start = time.perf_counter()
-        probabilities = run(self.network, self.tensors, x)[self.output][0]
-        seconds = time.perf_counter() - start
-        best = np.argsort(-probabilities, kind="stable")[:top]
-        return Answer(
-            image=name,
-            size=(pixels.shape[1], pixels.shape[0]),
-            model=self.network.name,
-            preprocessing=self.recipe,
-            macs=self.macs,
-            parameters=self.parameters,
-            seconds=seconds,
-            top=tuple(Guess(int(i), self.labels[i], float(probabilities[i])) for i in best),
-        )
+Answered = tuple[Path, list[Answer], list[Exception]]
 
 
 def classify(
-    paths: Iterable[Path], classifiers: Sequence[Classifier], top: int = 5
-) -> Iterator[tuple[Path, list[Answer], list[Exception]]]:
+    paths: Iterable[str | Path], classifiers: Sequence[Classifier], top: int = 5, ahead: int = 2
+) -> Generator[Answered, None, None]:
     """For each photo the answers, one a classifier, and what kept others from answering.
 
-    >>> for path, answers, problems in classify([Path("gone.jpg")], []):
+    >>> for path, answers, problems in classify(["gone.jpg"], []):
     ...     print(path, answers, problems)
     gone.jpg [] [FileNotFoundError('gone.jpg: no such file')]
+
+    paths: as many as there are; they are asked for one by one, from a thread, and none is kept.
+    ahead: how many photos are decoded, or being decoded, while the networks run on another one; 0
+        does one after the other. Nothing else is kept, so memory does not grow with the photos.
+
+    Each photo is decoded once, in that thread, and kept as one tensor for each classifier only. The
+    thread ends as that of `refnet.pipeline.overlapped` does. While it decodes, `image.read` holds
+    Python's warning filters, which all threads share: a caller who sets them too while iterating
+    (`warnings.catch_warnings`) takes ahead=0.
     """
-    for path in paths:
-        answers: list[Answer] = []
-        problems: list[Exception] = []
+    prepare = partial(_prepared, classifiers=classifiers)
+    with closing(overlapped(prepare, map(Path, paths), ahead)) as prepared:
+        for path, photo in prepared:
+            yield _answered(path, photo, classifiers, top)
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """The first stage's result: for each classifier a tensor, or why it has none."""
+
+    size: tuple[int, int]  # columns, rows
+    inputs: tuple[Array | Exception, ...]
+
+
+def _prepared(path: Path, classifiers: Sequence[Classifier]) -> _Photo:
+    pixels = image.read(path)
+    inputs: list[Array | Exception] = []
+    for classifier in classifiers:
         try:
-            pixels = image.read(path)
-        except (ValueError, OSError, MemoryError) as problem:
-            yield path, answers, [problem]
-            continue
-        for classifier in classifiers:
-            try:
-                answers.append(classifier(pixels, name=str(path), top=top))
-            except (ValueError, MemoryError) as problem:
-                name = f"{classifier.network.name}, {classifier.recipe}"
-                problems.append(ValueError(f"{path}: {name}: {one_line(problem)}"))
-        yield path, answers, problems
+            inputs.append(classifier.prepare(pixels))
+        except (ValueError, MemoryError) as problem:
+            inputs.append(problem.with_traceback(None))  # which would hold on to the pixels
+    H, W, _ = pixels.shape
+    return _Photo((W, H), tuple(inputs))
+
+
+def _answered(
+    path: Path, photo: _Photo | Exception, classifiers: Sequence[Classifier], top: int
+) -> Answered:
+    if isinstance(photo, (ValueError, OSError, MemoryError)):
+        return path, [], [photo]
+    if isinstance(photo, Exception):
+        raise photo
+    answers: list[Answer] = []
+    problems: list[Exception] = []
+    for classifier, x in zip(classifiers, photo.inputs, strict=True):
+        try:
+            if isinstance(x, Exception):
+                raise x
+            answers.append(classifier.answer(x, name=str(path), size=photo.size, top=top))
+        except (ValueError, MemoryError, RuntimeError) as problem:  # the last: a worker has ended
+            name = f"{classifier.network.name}, {classifier.recipe}"
+            problems.append(ValueError(f"{path}: {name}: {one_line(problem)}"))
+    return path, answers, problems
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,6 +107,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RECIPE",
         help=f"{', '.join(RECIPES)}; may be repeated (each model's own)",
     )
+    parser.add_argument(
+        "--engine",
+        default="fast",
+        metavar="ENGINE",
+        help=f"{' or '.join(ENGINES)}: a plan in float32, or `refnet.run` in float64 (fast)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="workers of the fast engine (1)"
+    )
     parser.add_argument("--top", type=int, default=5, metavar="K", help="classes to name (5)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw photos and bars to FILE")
     parser.add_argument("--json", action="store_true", help="print a JSON list of answers")
@@ -152,6 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.top < 1:
         raise ValueError(f"--top: {arguments.top}, expected at least 1")
+    check_engine(arguments.engine, arguments.threads)
     for recipe in arguments.preprocess or ():
         if recipe not in RECIPES:
             raise ValueError(f"--preprocess: {recipe!r}, expected one of {', '.join(RECIPES)}")
@@ -162,19 +136,15 @@ def _run(arguments: argparse.Namespace) -> int:
         picture.check(arguments.plot, len(found.paths))
     for problem in found.problems:
         photos.say(f"refnet: skipped {problem}", error=True)
-    checkpoints = (
-        [load(model) for model in arguments.model or manifest.ALIASES] if found.paths else []
-    )
-    classifiers = [
-        Classifier(checkpoint, recipe)
-        for checkpoint in checkpoints
-        for recipe in arguments.preprocess or (None,)
-    ]
     printer = _JsonPrinter() if arguments.json else _TextPrinter()
     drawn, failures = [], 0
-    try:
-        for path, answers, problems in classify(
-            photos.progress(found.paths), classifiers, arguments.top
+    with ExitStack() as opened:
+        classifiers = _classifiers(arguments, opened) if found.paths else []
+        answered = opened.enter_context(closing(classify(found.paths, classifiers, arguments.top)))
+        opened.callback(printer.close)
+        # The bar comes first, so that it counts photos that are answered and not those read ahead.
+        for _, (path, answers, problems) in zip(
+            photos.progress(found.paths), answered, strict=True
         ):
             for reason in problems:
                 photos.say(f"refnet: skipped {_reason(path, reason)}", error=True)
@@ -183,14 +153,22 @@ def _run(arguments: argparse.Namespace) -> int:
                 printer.write(answers)
             if arguments.plot and answers:
                 drawn.append((path, answers))
-    finally:
-        printer.close()
     if drawn:
         picture.draw(drawn, arguments.plot)
         photos.say(f"refnet: wrote {arguments.plot}", error=True)
     if failures and len(found.paths) > 1:
         photos.say(f"refnet: {failures} of {len(found.paths)} images not answered", error=True)
     return 2 if failures or found.problems else 0
+
+
+def _classifiers(arguments: argparse.Namespace, opened: ExitStack) -> list[Classifier]:
+    """One for each model and recipe; a model's recipes share its plan."""
+    made: list[Classifier] = []
+    for model in arguments.model or manifest.ALIASES:
+        own = Classifier(load(model), engine=arguments.engine, threads=arguments.threads)
+        opened.enter_context(own)
+        made += [own.under(recipe) for recipe in arguments.preprocess or (own.recipe,)]
+    return made
 
 
 def _reason(path: Path, problem: Exception) -> str:
@@ -210,7 +188,7 @@ class _TextPrinter:
                 "",
                 f"  {answer.model}, {answer.preprocessing}: "
                 f"{answer.macs / 1e6:.1f} M MACs, {answer.parameters / 1e6:.2f} M parameters, "
-                f"{answer.seconds * 1e3:.0f} ms",
+                f"{answer.seconds * 1e3:.0f} ms ({answer.engine} engine)",
             ]
             for guess in answer.top:
                 lines.append(

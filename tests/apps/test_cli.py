@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,12 @@ def test_a_long_strip_and_a_single_pixel_get_an_answer(capsys, tmp_path):
         (["classify", GRACE, "--model", "v3"], "model: 'v3' is neither a checkpoint (v1, v2"),
         (["classify", GRACE, "--preprocess", "x"], "--preprocess: 'x', expected one of tf-slim"),
         (["classify", GRACE, "--top", "0"], "--top: 0, expected at least 1"),
+        (["classify", GRACE, "--engine", "x"], "engine: 'x', expected one of fast, reference"),
+        (["classify", GRACE, "--threads", "0"], "threads: 0, expected a whole number of at"),
+        (
+            ["classify", GRACE, "--engine", "reference", "--threads", "2"],
+            "threads: 2, but only the engine 'fast' has workers",
+        ),
         (["classify", GRACE, "--plot", "bars.doc"], "--plot: 'bars.doc', expected a name that"),
         (["classify", GRACE, "--plot", "no/where.png"], "--plot: no is not a folder"),
         (["show", "v3"], "model: 'v3', expected one of v1, v2"),
@@ -350,6 +357,41 @@ def test_a_reader_that_stops_reading_is_no_error():
     command = f"{shlex.quote(sys.executable)} -m refnet show v1 --layers | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "mobilenet_v1_1.0_224\n", "")
+
+
+@pytest.fixture
+def many(tmp_path) -> Path:
+    """A folder whose answers are more than a pipe holds, so that its end is not there at once."""
+    Image.new("RGB", (9, 9), (90, 120, 30)).save(tmp_path / "0.png")
+    for n in range(1, 300):
+        (tmp_path / f"{n}.png").hardlink_to(tmp_path / "0.png")
+    return tmp_path
+
+
+def test_a_reader_that_stops_in_the_middle_of_a_folder_is_no_error(many):
+    words = [sys.executable, "-m", "refnet", "classify", "--model", "v2", str(many)]
+    done = subprocess.run(
+        f"{shlex.join(words)} | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{many / '0.png'} (9 x 9)\n", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such signal here")
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_an_interrupt_in_the_middle_of_a_folder_ends_it(many, threads):
+    words = ["-m", "refnet", "classify", "--model", "v2", "--threads", threads, str(many)]
+    with subprocess.Popen(
+        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout.readline() == f"{many / '0.png'} (9 x 9)\n"
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (130, "refnet: interrupted\n")
 
 
 def test_a_terminal_without_unicode_gets_bars_it_can_show():
