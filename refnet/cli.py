@@ -23,9 +23,11 @@ VERBS = {
     "separate": "a kernel as a column and a row, a first layer as separable ones",
     "check": "judge a backend, layer by layer, by a proven bound",
     "bench": "time the engine beside its peers, in interleaved rounds",
+    "scaling": "time and memory against width, resolution and batch; roofline",
     "golden": "write bundles for any language, and judge what they answer",
     "export": "a checkpoint as a file that other engines read",
     "weights": "list, verify, fetch and convert checkpoints",
+    "exercises": "check and grade the book's exercises",
 }
 
 

@@ -1,0 +1,117 @@
+"""The references against what others say: SciPy, the papers, the lecture, TensorFlow."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from refnet.exercises import find
+from refnet.exercises.chapter_09 import V1, V1_LAYERS, V1_STRIDES
+from refnet.exercises.exercise import whole
+
+
+def reference(number: str):
+    return find(number).reference
+
+
+def correlated(x, w):
+    """SciPy's cross-correlation of one channel, without padding."""
+    return signal.correlate2d(x, w, mode="valid")
+
+
+def test_correlation_is_scipys():
+    image, kernel = whole(1, 7, 6), whole(2, 3, 3)
+    assert np.array_equal(reference("1.3")(image, kernel), correlated(image, kernel))
+    column, row = whole(3, 3), whole(4, 2)
+    kernel = np.outer(column, row)
+    assert np.array_equal(reference("2.2")(column, row), kernel)
+    assert np.array_equal(reference("2.4")(image, column, row), correlated(image, kernel))
+
+
+def test_convolutions_are_sums_of_scipys():
+    x, w = whole(1, 5, 6, 4), whole(2, 3, 3, 4, 2)
+    expected = [sum(correlated(x[..., m], w[..., m, n]) for m in range(4)) for n in range(2)]
+    assert np.array_equal(reference("3.3")(x, w), np.stack(expected, axis=2))
+    columns = reference("3.4")(x, 3) @ w.reshape(-1, 2)
+    assert np.array_equal(columns.reshape(3, 4, 2), np.stack(expected, axis=2))
+    two = [sum(correlated(x[..., 2 * n + m], w[..., m, n]) for m in range(2)) for n in range(2)]
+    assert np.array_equal(reference("5.5")(x, w[:, :, :2], 2), np.stack(two, axis=2))
+    many = [correlated(x[..., m], w[..., m, q]) for m in range(4) for q in range(2)]
+    assert np.array_equal(reference("5.4")(x, w), np.stack(many, axis=2))
+
+
+def test_depthwise_then_pointwise_is_scipys_and_their_composition():
+    x, deep, wide = whole(1, 5, 4, 3), whole(2, 3, 3, 3), whole(3, 3, 2)
+    filtered = np.stack([correlated(x[..., m], deep[..., m]) for m in range(3)], axis=2)
+    expected = np.tensordot(filtered, wide, axes=1)
+    assert np.array_equal(reference("7.3")(x, deep, wide), expected)
+    assert np.array_equal(reference("3.3")(x, reference("7.4")(deep, wide)), expected)
+    assert np.array_equal(reference("3.3")(x, reference("5.3")(deep)), filtered)
+    assert reference("7.6")(reference("7.4")(deep, wide))
+
+
+@pytest.mark.parametrize(
+    ("D_F", "D_K", "stride", "padding"),
+    [
+        # tf.nn's notes on padding: 13 inputs, filter width 6, stride 5 -> 1 in front, 2 behind.
+        (13, 6, 5, (1, 2)),
+        # MobileNet in keras.applications: ZeroPadding2D(((0, 1), (0, 1))) before stride 2.
+        (224, 3, 2, (0, 1)),
+        (112, 3, 2, (0, 1)),
+        (225, 3, 2, (1, 1)),
+    ],
+)
+def test_same_padding_is_tensorflows(D_F, D_K, stride, padding):
+    assert reference("4.2")(D_F, D_K, stride) == padding
+
+
+def test_same_padding_with_scipy():
+    """Stride 2 on an even side: the windows begin at 0, 2, 4, ..., and one row is padded below."""
+    x, w = whole(1, 6, 8), whole(2, 3, 3)
+    expected = correlated(np.pad(x, ((0, 1), (0, 1))), w)[::2, ::2]
+    assert np.array_equal(reference("4.4")(x, w, 2), expected)
+    assert np.array_equal(reference("5.2")(x[..., None], w[..., None], 2)[..., 0], expected)
+
+
+def test_figures_of_the_lecture():
+    assert reference("2.1")(np.array([[100, 100, 200]] * 3)) == (400, 0)
+    assert reference("2.1")(np.array([[100, 100, 50], [100, 0, 50], [100, 100, 50]])) == (-200, 0)
+    assert reference("7.2")(3, 3, 3) == (81, 36)
+    assert reference("7.1")(3, 1024) == Fraction(1, 1024) + Fraction(1, 9)
+    assert reference("9.4")(V1, 1000) == 4_221_032
+
+
+def test_figures_of_the_papers():
+    """MobileNets, tables 1 and 4: 569 million; table 1's sides; 28 layers with weights."""
+    assert round(reference("9.3")(V1, 224, 1000) / 1e6) == 569
+    # Section 4.3 at 160 pixels: table 7 has 290 million, that is 290.7.
+    assert reference("9.3")(V1, 160, 1000) // 10**6 == 290
+    assert len(V1_LAYERS) + 1 == 28
+    printed = (112, 112, 56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7)
+    assert reference("9.1")(224, V1_STRIDES) == printed
+
+
+def test_the_receptive_field_of_v1_is_the_one_published():
+    """Araujo, Norris and Sim, Computing Receptive Fields (Distill, 2019), table: 315."""
+    assert reference("9.6")(V1_LAYERS) == 315
+
+
+def test_the_receptive_field_is_what_an_output_depends_on():
+    """Counted: which of 64 inputs a chain of SciPy's correlations of ones reaches."""
+    layers = ((3, 2), (3, 1), (5, 2))
+    depends = np.eye(64, dtype=int)  # row i: the inputs that number i of this map depends on
+    for D_K, stride in layers:
+        depends = correlated(depends, np.ones((D_K, 1), int))[::stride]
+    assert (depends[1] > 0).sum() == reference("9.6")(layers)
+
+
+def test_batch_norm_and_folding_in_fractions():
+    """Variance + epsilon a square, so that the root is exact: 6 (x - 2) / 2 + 5."""
+    one = np.ones(1)
+    given = 6 * one, 5 * one, 2 * one, 3 * one, 1.0
+    assert reference("8.2")(np.full((1, 1, 1), 7.0), *given).tolist() == [[[20.0]]]
+    w, b = reference("8.3")(np.full((1, 1, 1, 1), 4.0), *given)
+    assert (w.item(), b.item()) == (12.0, -1.0)
