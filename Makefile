@@ -8,7 +8,7 @@ JOBS   ?= auto
 # One worker a core: a BLAS with threads of its own in each would have them wait for one another.
 TEST   := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: help demo test test-all lint clean
+.PHONY: help demo test test-all book chapters class-edition lint clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +25,15 @@ test: $(VENV)/.test lint ## all that must hold: lint, types, floors, doctests, t
 test-all: $(VENV)/.test-all lint ## the slow and the heavy as well: PyTorch, downloads
 	@$(TEST) -m 'slow or not slow'
 
+book: $(VENV)/.book ## the textbook as pages in build/book, to read in a browser
+	@$(BIN)/python -m chapters.site
+
+chapters: $(VENV)/.test ## run every chapter again and write its notebook
+	@$(BIN)/python -m chapters.make
+
+class-edition: $(VENV)/.demo ## the chapters without their solutions, in build/class
+	@$(BIN)/python -m refnet.exercises.class_edition chapters build/class
+
 lint: $(VENV)/.test ## style, types, floors
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
@@ -32,7 +41,7 @@ lint: $(VENV)/.test ## style, types, floors
 	@$(BIN)/lint-imports
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) demo.png .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build demo.png .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.made: # one line for each reason why a .venv cannot be made
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON): not found; make PYTHON=... names another" >&2; exit 2; }
@@ -53,7 +62,12 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	@$(PIP) -e '.[test]'
 	@touch $@ $(VENV)/.demo
 
-$(VENV)/.test-all: $(VENV)/.test pyproject.toml constraints.txt
+$(VENV)/.book: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing what builds the book into $(VENV) ..."
+	@$(PIP) -e '.[book]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.test-all: $(VENV)/.test $(VENV)/.book pyproject.toml constraints.txt
 	@echo "Installing the heavy engines into $(VENV) ..."
-	@$(PIP) -e '.[test,backends,counters]'
+	@$(PIP) -e '.[test,book,browser,backends,counters]'
 	@touch $@

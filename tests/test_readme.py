@@ -14,15 +14,27 @@ from refnet.cli import main
 
 README = Path(__file__).parent.parent / "README.md"
 FENCES = re.findall(r"```(\w*)\n(.*?)```", README.read_text("utf-8"), re.S)
-COMMANDS = [line for kind, text in FENCES if kind == "sh" for line in text.splitlines()]
+COMMANDS = [
+    line.partition("#")[0] for kind, text in FENCES if kind == "sh" for line in text.splitlines()
+]
+QUICKLY = {  # what takes minutes is run with less, and only by `make test-all`
+    "bench": ["--rounds", "1", "--threads", "1", "--against", "none"],
+    "scaling": ["--rounds", "1"],
+}
 
 
 def test_the_readme_has_commands_and_code():
     assert len(COMMANDS) >= 12
-    assert sum(kind == "python" for kind, _ in FENCES) == 3
+    assert sum(kind == "python" for kind, _ in FENCES) == 5
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def cases():
+    for command in COMMANDS:
+        slow = shlex.split(command)[1] in QUICKLY
+        yield pytest.param(command, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize("command", cases())
 def test_a_command_runs(command, tmp_path, monkeypatch, capsys):
     for engine in ("onnxruntime", "onnx"):
         if engine in command:
@@ -36,7 +48,7 @@ def test_a_command_runs(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     program, *words = shlex.split(command)
     assert program == "refnet"
-    assert main(words) == 0
+    assert main([*words, *QUICKLY.get(words[0], [])]) == 0
     assert capsys.readouterr().out
 
 

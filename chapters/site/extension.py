@@ -1,0 +1,75 @@
+"""What Sphinx does for the book beyond its themes.
+
+* A picture that a cell made gets the words that the notebook keeps for it.
+* Every chapter has two buttons: its text as it was written, and its notebook.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from chapters.execute import ROOT
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.connect("source-read", read_notebook)
+    app.connect("builder-inited", add_mathjax)
+    app.connect("html-page-context", add_buttons, priority=900)  # after the theme's own
+    app.connect("build-finished", copy_texts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def read_notebook(app: Any, docname: str, source: list[str]) -> None:
+    """myst-nb takes a picture's size from its output, but its alt text from its cell."""
+    if not docname.startswith("chapters/"):
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        pictures = [
+            o["metadata"] for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})
+        ]
+        words = [metadata.get("image/png", {}).get("alt", "") for metadata in pictures]
+        if words:
+            cell["metadata"]["mystnb"] = {"image": {"alt": " ".join(words)}}
+    source[0] = json.dumps(notebook)
+
+
+def add_mathjax(app: Any) -> None:
+    """The staged MathJax is a static file like those beside conf.py."""
+    app.config.html_static_path.append(str(Path(app.srcdir) / "mathjax"))
+
+
+def add_buttons(app: Any, pagename: str, templatename: str, context: Any, doctree: Any) -> None:
+    """Links to the chapter's source, which lie beside its page and need no network."""
+    if not pagename.startswith("chapters/"):
+        return
+    sources = context["pathto"]("_sources", 1)
+    context["header_buttons"][:0] = [
+        {
+            "type": "link",
+            "url": f"{sources}/{pagename}.md.txt",
+            "tooltip": "View the source of this page",
+            "icon": "fas fa-code",
+            "label": "view-source-button",
+        },
+        {
+            "type": "link",
+            "url": f"{sources}/{pagename}.ipynb",
+            "tooltip": "Download this page as a notebook",
+            "icon": "fas fa-download",
+            "label": "download-notebook-button",
+        },
+    ]
+
+
+def copy_texts(app: Any, problem: Exception | None) -> None:
+    """The chapters' texts, under a name that every browser shows instead of saving it."""
+    if problem is not None or app.builder.name != "html":
+        return
+    for name in app.env.found_docs:
+        if name.startswith("chapters/"):
+            shutil.copy(ROOT / f"{name}.md", Path(app.outdir) / "_sources" / f"{name}.md.txt")

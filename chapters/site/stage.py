@@ -1,0 +1,142 @@
+"""The pages as Sphinx reads them, laid out in one folder.
+
+A file is written only where its bytes differ, so that a second build does little.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import Any
+
+from chapters.execute import ROOT
+from chapters.site import api
+from refnet.checkpoints.files import check_sha256
+
+HERE = Path(__file__).parent
+MATHJAX = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"  # 3.2.2's tex-svg.js
+
+
+def stage(folder: Path) -> None:
+    """Everything that the site is made of, in `folder`; what is no longer part of it goes."""
+    pages: dict[str, bytes] = {}
+    for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb")):
+        pages[f"chapters/{path.name}"] = path.read_bytes()
+    for path in sorted((ROOT / "figures" / "svg").glob("*.svg")):
+        pages[f"figures/svg/{path.name}"] = path.read_bytes()
+    chapters = [(name, json.loads(page)) for name, page in pages.items() if _is_chapter(name)]
+    index = (HERE / "index.md").read_text("utf-8")
+    pages["index.md"] = index.replace("<!-- contents -->\n", contents(chapters)).encode()
+    words = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    pages["glossary.md"] = glossary(words).encode()
+    for name, text in api.pages().items():
+        pages[f"reference/{name}"] = text.encode()
+    pages["mathjax/tex-svg.js"] = mathjax().read_bytes()
+    _lay(folder, pages)
+
+
+def contents(chapters: list[tuple[str, dict[str, Any]]]) -> str:
+    """The chapters with a sentence each, and the same for the side of every page.
+
+    >>> nb = {"metadata": {"description": "Why."}, "cells": [
+    ...     {"cell_type": "markdown", "source": ["# 7. Separable\\n", "Text."]}]}
+    >>> print(contents([("chapters/07_separable.ipynb", nb)]))
+    7. [Separable](chapters/07_separable.ipynb). Why.
+    <BLANKLINE>
+    ```{toctree}
+    :hidden:
+    :caption: Chapters
+    <BLANKLINE>
+    7. Separable <chapters/07_separable>
+    ```
+    <BLANKLINE>
+    """
+    lines, tree = [], ["```{toctree}", ":hidden:", ":caption: Chapters", ""]
+    for name, notebook in chapters:
+        number, title = int(Path(name).name[:2]), title_of(notebook)
+        lines.append(f"{number}. [{title}]({name}). {notebook['metadata'].get('description', '')}")
+        tree.append(f"{number}. {title} <{name.removesuffix('.ipynb')}>")
+    return "\n".join([*lines, "", *tree, "```", ""])
+
+
+def title_of(notebook: dict[str, Any]) -> str:
+    """A chapter's heading, without its number."""
+    for cell in notebook["cells"]:
+        heading = re.search(r"^# +(?:\d+\W+)?(.+)$", "".join(cell["source"]), re.M)
+        if cell["cell_type"] == "markdown" and heading:
+            return heading[1].strip()
+    raise ValueError("a notebook has no heading `# ...`")
+
+
+def glossary(contributing: str) -> str:
+    """The page of words, from the section "Words" of CONTRIBUTING.md.
+
+    >>> print(glossary("## Words\\n\\nD_K kernel side, MAC one product. *Tap*: a layer.\\n"))
+    # Glossary
+    ...
+    | Word | Meaning |
+    |---|---|
+    | $D_K$ | kernel side |
+    | MAC | one product |
+    | tap | a layer |
+    <BLANKLINE>
+    """
+    section = re.search(r"^## Words\n\n(.*?)(?=\n## |\Z)", contributing, re.M | re.S)
+    if not section:
+        raise ValueError("CONTRIBUTING.md: no section `## Words`, expected the glossary")
+    letters, *terms = re.split(r"\.(?:\s+|$)(?=\*|$)", " ".join(section[1].split()))
+    entries: list[tuple[str, str]] = []
+    for part in letters.split(", "):
+        letter, _, meaning = part.partition(" ")
+        entries.append((SYMBOLS.get(letter, letter), meaning))
+    for term in filter(None, terms):
+        found = re.fullmatch(r"\*(.+?)\*(?: of a network)?: (.*)", term)
+        if not found:
+            raise ValueError(f"CONTRIBUTING.md: {term!r} among the words, expected *Word*: meaning")
+        entries.append((found[1][0].lower() + found[1][1:], found[2]))
+    rows = "\n".join(f"| {word} | {meaning} |" for word, meaning in entries)
+    intro = "The words of the book, of the code and of the command line."
+    return f"# Glossary\n\n{intro}\n\n| Word | Meaning |\n|---|---|\n{rows}\n"
+
+
+SYMBOLS = {
+    "D_K": "$D_K$",
+    "D_F": "$D_F$",
+    "D_G": "$D_G$",
+    "M": "$M$",
+    "N": "$N$",
+    "alpha": r"$\alpha$",
+    "rho": r"$\rho$",
+    "t": "$t$",
+}
+
+
+def mathjax() -> Path:
+    """MathJax as one file, from the package that carries it; its hash is checked."""
+    name = "sphinx-mathjax-offline"
+    try:
+        carried = files(name) or []
+    except PackageNotFoundError:
+        raise ValueError(f"{name} is not installed: pip install '.[book]'") from None
+    found = [Path(str(f.locate())) for f in carried if str(f).endswith("mathjax/tex-svg.js")]
+    if len(found) != 1:
+        raise ValueError(f"{name}: {len(found)} files tex-svg.js, expected one")
+    check_sha256(found[0], MATHJAX)
+    return found[0]
+
+
+def _is_chapter(name: str) -> bool:
+    return name.startswith("chapters/")
+
+
+def _lay(folder: Path, pages: dict[str, bytes]) -> None:
+    for name, page in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_bytes() != page:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(page)
+    for path in folder.rglob("*"):
+        if path.is_file() and str(path.relative_to(folder)) not in pages:
+            path.unlink()
