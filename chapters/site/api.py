@@ -152,7 +152,8 @@ def signature(thing: Any) -> str:
         found = inspect.signature(thing)
     except (TypeError, ValueError):
         return ""
-    parameters = [_unquoted(parameter) for parameter in found.parameters.values()]
+    given = [p for p in found.parameters.values() if p.name not in ("self", "cls")]
+    parameters = [_unquoted(parameter) for parameter in given]
     returns = found.return_annotation
     if inspect.isclass(thing) or not isinstance(returns, str):
         returns = inspect.Signature.empty
