@@ -34,7 +34,7 @@ def cases():
         yield pytest.param(command, marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize("command", cases())
+@pytest.mark.parametrize("command", list(cases()))
 def test_a_command_runs(command, tmp_path, monkeypatch, capsys):
     for engine in ("onnxruntime", "onnx"):
         if engine in command:

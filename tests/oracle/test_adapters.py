@@ -292,14 +292,16 @@ def test_a_users_own_is_found_by_its_entry_point(monkeypatch):
     monkeypatch.setattr(adapters, "entry_points", lambda group: points if group == adapters.GROUP
                         else [])  # fmt: skip
     assert isinstance(adapters.find("mine"), Mine)
-    with pytest.raises(ValueError, match=r"'yours', expected one of ops, .*, mine, or MODULE"):
+    with pytest.raises(
+        ValueError, match=r"'yours', expected one of engine, ops, .*, mine, or MODULE"
+    ):
         adapters.find("yours")
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("abacus", "backend: 'abacus', expected one of ops, onnxruntime"),
+        ("abacus", "backend: 'abacus', expected one of engine, ops, onnxruntime"),
         ("no_such_module:Backend", "'no_such_module:Backend': No module named 'no_such_module'"),
         (f"{__name__}:Nobody", "has no 'Nobody'"),
         (f"{__name__}:BATCH", "is a int without arithmetic and prepare"),
