@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+
+_lock = threading.Lock()
+_running = 0  # plans in a run, in all threads
+_before: list[tuple[Any, int]] = []  # libraries that had more threads when the first one began
 
 
 @contextmanager
@@ -15,16 +20,31 @@ def one_thread() -> Iterator[None]:
     >>> with one_thread():
     ...     pass
 
+    Where several plans run at once, in threads of their own, afterwards is when the last one ends.
     What threadpoolctl does not know, Apple's Accelerate for one, is left as it is.
     """
-    changed = [(library, n) for library in _libraries() if (n := library.get_num_threads()) != 1]
-    for library, _ in changed:
-        library.set_num_threads(1)
+    global _running
+    with _lock:
+        if _running == 0:
+            for library in _libraries():
+                if (threads := library.get_num_threads()) != 1:
+                    _before.append((library, threads))
+                    _set(library, 1)
+        _running += 1
     try:
         yield
     finally:
-        for library, threads in changed:
-            library.set_num_threads(threads)
+        with _lock:
+            _running -= 1
+            while _running == 0 and _before:
+                _set(*_before.pop())
+
+
+def _set(library: Any, threads: int) -> None:
+    """The number itself. threadpoolctl's own setter heeds one thread of the program alone, the
+    first that called it, and lets calls from others do nothing.
+    """
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(threads)
 
 
 @cache

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -107,35 +108,46 @@ class Threads:
         self._steps = steps_of(layout)
         self._barrier = threading.Barrier(len(self._steps))
         self._calls: list[Call] = []
+        self._threads: list[threading.Thread] = []
+        self._errors: list[BaseException] = []
 
     def run(self, clock: Clock | None = None) -> list[float]:
         """Every call, all workers from the same start to the same end."""
-        if not self._calls:
+        if not self._threads:
             self._start()
         try:
             self._barrier.wait()
             stamps = run_calls(self._calls, clock)
             self._barrier.wait()
-        except BaseException:
+        except BaseException as problem:
             self.close()  # the others may be anywhere; the next run starts anew
-            raise
+            if not isinstance(problem, threading.BrokenBarrierError):
+                raise
+            if self._errors:
+                raise self._errors[0] from None
+            raise RuntimeError("plan: closed while it ran") from None
         return stamps
 
     def close(self) -> None:
-        """The other threads come back from their wait, and end."""
+        """The other threads come to their next wait, and end."""
         self._barrier.abort()
-        self._calls = []
+        for thread in self._threads:
+            thread.join()
+        self._calls, self._threads = [], []
 
     def _start(self) -> None:
         first, *others = self._steps
-        self._barrier = threading.Barrier(len(self._steps))
+        self._barrier, self._errors = threading.Barrier(len(self._steps)), []
         self._calls = with_meetings(first, self._barrier.wait)
         for steps in others:
             calls = with_meetings(steps, self._barrier.wait)
-            threading.Thread(target=_follow, args=(self._barrier, calls), daemon=True).start()
+            told = (self._barrier, calls, self._errors)
+            self._threads.append(threading.Thread(target=_follow, args=told, daemon=True))
+            self._threads[-1].start()
+        weakref.finalize(self, self._barrier.abort)  # also when the plan is forgotten
 
 
-def _follow(barrier: threading.Barrier, calls: Sequence[Call]) -> None:
+def _follow(barrier: threading.Barrier, calls: Sequence[Call], errors: list[BaseException]) -> None:
     try:
         with np.errstate(all="ignore"):
             while True:
@@ -144,6 +156,6 @@ def _follow(barrier: threading.Barrier, calls: Sequence[Call]) -> None:
                 barrier.wait()
     except threading.BrokenBarrierError:
         pass  # closed
-    except BaseException:
+    except BaseException as problem:
+        errors.append(problem)
         barrier.abort()
-        raise

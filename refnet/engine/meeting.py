@@ -24,6 +24,8 @@ class LeftError(Exception):
 class Meeting:
     """A worker's own pipe, those of the others, and lifelines that break when a process ends.
 
+    parent: the process whose end is this one's too; 0 for nobody's.
+
     >>> (inbox, to_me), line = os.pipe(), socket.socketpair()
     >>> meeting = Meeting(inbox, [to_me], [line[0]])        # a worker that meets itself
     >>> meeting.meet()
@@ -36,14 +38,19 @@ class Meeting:
     """
 
     def __init__(
-        self, inbox: int, outboxes: Sequence[int], lifelines: Sequence[socket.socket]
+        self,
+        inbox: int,
+        outboxes: Sequence[int],
+        lifelines: Sequence[socket.socket],
+        *,
+        parent: int = 0,
     ) -> None:
         self._inbox, self._outboxes, self._lifelines = inbox, outboxes, lifelines
+        self._parent, self._open = parent, [inbox, *outboxes]
         self._awaited = len(outboxes)
         self._ends = select.poll()
         for end in (inbox, *(line.fileno() for line in lifelines)):
             self._ends.register(end, select.POLLIN)
-        self._parent = os.getppid()
         os.set_blocking(inbox, False)
 
     def meet(self) -> None:
@@ -72,7 +79,8 @@ class Meeting:
     def _sleep(self) -> None:
         ready = {end for end, _ in self._ends.poll(1000)}
         # The lifeline of a process that was killed may live on in one that was forked from it.
-        if (ready and self._inbox not in ready) or os.getppid() != self._parent:
+        orphaned = self._parent and os.getppid() != self._parent
+        if orphaned or (ready and self._inbox not in ready):
             self._left()
 
     def _left(self) -> int:
@@ -82,6 +90,6 @@ class Meeting:
         """Close every end that is this worker's."""
         for line in self._lifelines:
             line.close()
-        for end in (self._inbox, *self._outboxes):
+        while self._open:  # each once: its number may be another file's then
             with contextlib.suppress(OSError):
-                os.close(end)
+                os.close(self._open.pop())

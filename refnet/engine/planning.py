@@ -75,8 +75,9 @@ def lay_out(
 
 def _as_map(shape: Shape) -> Size:
     """A value without its batch axis as (H, W, C)."""
-    rows = shape[0] if len(shape) == 3 else 1
-    return rows, int(np.prod(shape[:-1])) // rows, shape[-1]
+    if len(shape) == 3:
+        return shape[0], shape[1], shape[2]
+    return 1, int(np.prod(shape[:-1])), shape[-1] if shape else 1
 
 
 def _fill(unit: Unit) -> float:
@@ -120,7 +121,8 @@ def _make_maps(layout: Layout, network: Network, shapes: Mapping[str, Size]) -> 
             shapes[unit.name], _form(layout, unit, readers[unit.name], shapes[unit.name])
         )
         if unit.before:
-            layout.maps[unit.before] = pool.map(shapes[unit.name])
+            # Memory of its own: nobody reads it in a run, and so nobody waits before it is written.
+            layout.maps[unit.before] = Map.made(layout.memory, shapes[unit.name])
         read = set(unit.layer.inputs) - kept
         resting.append([layout.maps[name] for name in read if readers[name][-1] is unit])
         if len(resting) > (REST if layout.workers > 1 else 0):
@@ -166,15 +168,17 @@ def _takes_ones(unit: Unit, readers: Sequence[Unit]) -> bool:
 
 
 def _phases(unit: Unit, readers: Sequence[Unit], shape: Size) -> int:
-    """The stride of the depthwise layer that alone reads what a pointwise layer makes."""
-    if unit.layer.op != "pointwise_conv2d" or len(readers) != 1:
+    """The stride of the depthwise layers that alone read what a pointwise layer makes."""
+    if unit.layer.op != "pointwise_conv2d" or not readers:
         return 1
-    (reader,) = readers
-    if reader.layer.op != "depthwise_conv2d" or reader.params[0].shape[3] > 1:
-        return 1
-    columns = window_of(reader, shape)[1]
-    fits = columns.dilation == 1 and shape[1] % columns.stride == 0
-    return columns.stride if fits else 1
+    strides = set()
+    for reader in readers:
+        if reader.layer.op != "depthwise_conv2d" or reader.params[0].shape[3] > 1:
+            return 1
+        columns = window_of(reader, shape)[1]
+        fits = columns.dilation == 1 and shape[1] % columns.stride == 0
+        strides.add(columns.stride if fits else 1)
+    return strides.pop() if len(strides) == 1 else 1
 
 
 def _pieces(layout: Layout, unit: Unit, readers: Sequence[Unit], shape: Size) -> tuple[slice, ...]:

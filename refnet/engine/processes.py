@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from refnet.engine.crew import Call, Clock, run_calls, steps_of, with_meetings
 from refnet.engine.meeting import LeftError, Meeting
@@ -75,7 +76,7 @@ class Processes:
     def close(self) -> None:
         """End the workers and wait for their end."""
         if self._team is not None and os.getpid() == self._owner:
-            self._team.end()
+            self._team.stop()
         self._team = None
 
     def _start(self) -> None:
@@ -91,6 +92,15 @@ class Team:
     """
 
     def __init__(self, memory: int, packed: Sequence[bytes]) -> None:
+        with _uninterrupted():
+            self._gather(memory, packed)
+
+    def stop(self) -> None:
+        """End them, and wait for their end; once more, if that was interrupted."""
+        _end(self.meeting, self.processes)
+        self._end.detach()
+
+    def _gather(self, memory: int, packed: Sequence[bytes]) -> None:
         inboxes = [os.pipe() for _ in range(len(packed) + 1)]
         pairs = [socket.socketpair() for _ in packed]
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -98,14 +108,14 @@ class Team:
         # Of every pipe this process reads its own and writes the others.
         self.meeting = Meeting(inboxes[0][0], [to for _, to in inboxes[1:]], lifelines)
         # Also when the plan is forgotten, or the program ends, without `close`.
-        self.end = weakref.finalize(self, _end, self.meeting, self.processes)
+        self._end = weakref.finalize(self, _end, self.meeting, self.processes)
         try:
             for worker, (_, theirs) in enumerate(pairs, 1):
                 others = [to for k, (_, to) in enumerate(inboxes) if k != worker]
                 seat = Seat(memory, inboxes[worker][0], others, theirs.fileno())
                 self.processes.append(seat.taken(len(packed[worker - 1])))
         except BaseException:
-            self.end()
+            self.stop()
             raise
         finally:
             os.close(inboxes[0][1])
@@ -137,12 +147,29 @@ class Seat:
             "from refnet.engine.worker import main; main(**said)"
         )
         return subprocess.Popen(
-            [sys.executable, "-c", code, json.dumps(said)],
+            [sys.executable, "-P", "-c", code, json.dumps(said)],
             stdin=subprocess.DEVNULL,
             pass_fds=self._files,
             env={**os.environ, **ONE_THREAD},
             start_new_session=True,  # Ctrl-C is for the process that a person started
         )
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits: between the fork of a process and its number, nobody could end it."""
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is None:  # another's, which cannot be put back
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _send(lifeline: socket.socket, calls: bytes) -> None:

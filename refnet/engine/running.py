@@ -22,6 +22,7 @@ from refnet.network import Network
 from refnet.run import check_tensors
 
 Array = np.ndarray[Any, Any]
+PATIENCE = 10.0  # seconds that `close` waits for a run
 
 
 def plan(
@@ -100,10 +101,10 @@ class Plan:
         with _Alone(self._busy, self.network.name), blas.one_thread(), np.errstate(all="ignore"):
             for image in range(self.batch):
                 for name, a in given.items():
-                    _put(self._layout.maps[name], a[image])
+                    _put(self._layout.maps[name], a[image : image + 1])
                 self._crew.run()
                 for name, a in answer.items():
-                    _take(self._layout.maps[name], a[image])
+                    _take(self._layout.maps[name], a[image : image + 1])
         return answer
 
     def products(self) -> list[tuple[int, int, int]]:
@@ -136,7 +137,13 @@ class Plan:
     def close(self) -> None:
         """End the workers; the plan does not run any more."""
         self._closed = True
-        self._crew.close()
+        # A run in another thread comes to its end first.
+        alone = self._busy.acquire(timeout=PATIENCE)
+        try:
+            self._crew.close()
+        finally:
+            if alone:
+                self._busy.release()
 
     def __enter__(self) -> Plan:
         return self

@@ -12,6 +12,7 @@ before its activation is copied on the way, a convolution before its batch norm 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,8 @@ class Unit:
 
 def units_of(network: Network, tensors: Mapping[str, Array], wanted: Collection[str]) -> list[Unit]:
     """The network in units, in its own order; `wanted` names the values that must be shown."""
-    readers = _readers(network)
+    readers, names = _readers(network), [layer.name for layer in network.layers]
+    after = dict(itertools.pairwise(names))
     units: list[Unit] = []
     done: set[str] = set()
     for layer in network.layers:
@@ -60,10 +62,12 @@ def units_of(network: Network, tensors: Mapping[str, Array], wanted: Collection[
             continue
         last, params = layer, _float32(tensors[name] for name in layer.tensor_names())
         follower = _follower(last, readers)
-        if follower and follower.op == "batch_norm" and layer.op in FOLDABLE:
+        # One that does not stand next to its convolution is judged by what is shown of that, and
+        # so it is run on that.
+        if follower and follower.name == after.get(layer.name) and _folds(layer, follower):
             if layer.name in wanted:
                 units.append(Unit(layer.name, layer, params))
-            params = _float32(folded_values(layer, follower, tensors))
+            params = _folded(layer, follower, tensors)
             last = follower
             follower = _follower(last, readers)
         before = None
@@ -106,6 +110,26 @@ def _readers(network: Network) -> dict[str, list[Layer]]:
 def _follower(layer: Layer, readers: Mapping[str, list[Layer]]) -> Layer | None:
     """The only layer that reads this one, if there is just one."""
     return readers[layer.name][0] if len(readers[layer.name]) == 1 else None
+
+
+def _folds(layer: Layer, follower: Layer) -> bool:
+    return follower.op == "batch_norm" and layer.op in FOLDABLE
+
+
+def _folded(layer: Layer, norm: Layer, tensors: Mapping[str, Array]) -> tuple[Array, ...]:
+    """A convolution's weight and bias with its batch norm in them.
+
+    Raises ValueError where float32 does not hold them: an infinite weight would make NaN of the
+    zeros of a border, where the oracle has no product.
+    """
+    with np.errstate(all="ignore"):
+        params = _float32(folded_values(layer, norm, tensors))
+    if not all(np.isfinite(p).all() for p in params):
+        raise ValueError(
+            f"tensors: {layer.name!r} with {norm.name!r} folded into it holds numbers that are "
+            "not finite in float32"
+        )
+    return params
 
 
 def _chain(first: Layer, last: Layer, network: Network) -> set[str]:

@@ -23,7 +23,7 @@ def main(memory: int, inbox: int, outboxes: Sequence[int], lifeline: int, length
 
     line = socket.socket(fileno=lifeline)
     plan = _received(line, length)
-    meeting = Meeting(inbox, outboxes, [line])
+    meeting = Meeting(inbox, outboxes, [line], parent=os.getppid())
     calls = with_meetings(Memory.opened(memory).unpacked(plan), meeting.meet)
     try:
         with np.errstate(all="ignore"):

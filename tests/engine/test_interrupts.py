@@ -1,0 +1,136 @@
+"""Ctrl-C at any line of the engine: nobody is left behind, and the next call is right.
+
+Python raises KeyboardInterrupt between two instructions of the main thread. Here it is raised by a
+trace at the first and at the last visit of every line that a call, the making of a plan and `close`
+come by, one after the other, which no signal sent from outside would reach.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from refnet import engine
+from refnet.engine import Plan, plan
+from refnet.engine.crew import best
+from tests.engine.orders import crews, in_turn
+from tests.engine.programs import children
+from tests.engine.settings import Array, small
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(best() != "processes", reason="workers are threads here"),
+]
+FILES = {
+    str(Path(engine.__file__).parent / f"{name}.py")
+    for name in ("running", "crew", "processes", "meeting", "blas", "memory")
+}
+Line = tuple[str, int]
+
+
+def at_each_line(call: Callable[[], Any], visit: Callable[[Line], None]) -> Any:
+    """Make the call; the trace is on for these files alone."""
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename not in FILES:
+            return None
+        if event == "line":
+            visit((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return call()
+    finally:
+        sys.settrace(before)
+
+
+def visits(call: Callable[[], Any]) -> list[int]:
+    """The first and the last visit of every line, counted over all lines."""
+    seen: list[Line] = []
+    at_each_line(call, seen.append)
+    first = {line: k for k, line in reversed(list(enumerate(seen)))}
+    return sorted({*first.values(), *{line: k for k, line in enumerate(seen)}.values()})
+
+
+def interrupted(call: Callable[[], Any], at: int) -> bool:
+    """Whether the call came so far as to be interrupted there."""
+    left = [at]
+
+    def visit(line: Line) -> None:
+        left[0] -= 1
+        if left[0] == -1:
+            raise KeyboardInterrupt
+
+    try:
+        at_each_line(call, visit)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+NETWORK = small().network.cut(["block1.project"])
+X = small().x
+
+
+def make() -> Plan:
+    return plan(NETWORK, small().tensors, threads=2)
+
+
+@pytest.fixture(scope="module")
+def right() -> Array:
+    with crews(in_turn("forwards")):
+        return make()(X)["block1.project"]
+
+
+def answer(made: Plan) -> Array:
+    return made(X)["block1.project"]
+
+
+def test_in_a_call(right):
+    with make() as made:
+        assert np.array_equal(answer(made), right)
+        points = visits(lambda: made(X))
+        assert len(points) > 30
+        for at in points:
+            interrupted(lambda: made(X), at)
+            assert np.array_equal(answer(made), right), at
+            assert len(children()) == 1
+    assert children() == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_in_the_making_of_a_plan(right):
+    """A socket may be told of as unclosed; what counts is that no process is left."""
+    points = visits(lambda: make().close())
+    assert len(points) > 50
+    for at in points:
+        interrupted(make, at)
+        gc.collect()
+        assert children() == [], at
+    with make() as made:
+        assert np.array_equal(answer(made), right)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_in_close_and_then_closed_again(right):
+    points = visits(make().close)
+    assert len(points) > 10
+    for at in points:
+        made = make()
+        assert np.array_equal(answer(made), right)
+        interrupted(made.close, at)
+        made.close()
+        left = [(child.pid, child.status()) for child in children()]
+        for child in children():
+            child.kill()
+            child.wait()
+        assert left == [], at
