@@ -128,7 +128,10 @@ def test_a_declared_arithmetic_is_judged_by(pytest_there):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--refnet-backend=abacus",), "--refnet-backend: backend: 'abacus', expected one of engine, ops"),
+        (
+            ("--refnet-backend=abacus",),
+            "--refnet-backend: backend: 'abacus', expected one of engine, ops",
+        ),
         (("--refnet-backend=no_such:thing",), "No module named 'no_such'"),
         (("--refnet-backend=ops", "--refnet-suite=v3"), "--refnet-suite: 'v3', expected one of"),
         (("--refnet-backend=ops", "--refnet-arithmetic=speed=high"), "arithmetic: 'speed', exp"),

@@ -53,7 +53,7 @@ def test_after_ctrl_c_the_next_call_is_right_and_close_leaves_nobody(workers, th
 
 
 STARTED = """
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     for delay in map(float, sys.argv[1:]):
         try:
             signal.setitimer(signal.ITIMER_REAL, delay)
