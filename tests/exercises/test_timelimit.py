@@ -50,7 +50,6 @@ def test_in_another_thread_a_check_runs_without_a_limit():
 
     def slow(x, w, stride):
         time.sleep(0.02)
-        return None
 
     thread = threading.Thread(target=lambda: found.append(check("5.2", slow, limit=0.001)))
     thread.start()
