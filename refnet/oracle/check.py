@@ -101,7 +101,7 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
     )
     found_results = []
     shown = layers_of(case.network, arithmetic)
-    for mode, units in (("shown", shown), ("fused", units_of(case.network))):
+    for mode, units in (("shown", shown), ("fused", units_of(case.network, folds=bool(arithmetic.folds_in)))):
         try:
             answers = tapped(backend, case, [unit.outputs[0] for unit in units])
         except NotImplementedError:

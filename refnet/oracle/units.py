@@ -14,12 +14,15 @@ from refnet.network import Network
 FOLLOWERS = ("batch_norm", "relu", "relu6")  # what engines fuse with the layer before
 
 
-def units_of(network: Network) -> list[Network]:
+def units_of(network: Network, *, folds: bool = False) -> list[Network]:
     """The network in pieces that engines fuse: a layer, its batch norm, its activation.
 
     >>> from refnet.models import mobilenet_v2
     >>> [unit.outputs[0] for unit in units_of(mobilenet_v2())[:3]]
     ['stem.activation', 'block1.depthwise.activation', 'block1.project.norm']
+
+    folds: for a backend that folds batch norm. One whose convolution ends a unit of its own, as
+    others see it too, is judged from the convolution's input all the same.
     """
     readers: dict[str, int] = {}
     for layer in network.layers:
@@ -34,7 +37,7 @@ def units_of(network: Network) -> list[Network]:
         else:
             ends.append(layer.name)
     fed = (*network.inputs, *ends)
-    return [_piece(network, end, set(fed) - {end}) for end in ends]
+    return [_piece(network, end, set(fed) - {end}, folds) for end in ends]
 
 
 def layers_of(network: Network, arithmetic: Arithmetic) -> list[Network]:
@@ -54,12 +57,14 @@ def layers_of(network: Network, arithmetic: Arithmetic) -> list[Network]:
     return pieces
 
 
-def _piece(network: Network, end: str, known: set[str]) -> Network:
+def _piece(network: Network, end: str, known: set[str], folds: bool) -> Network:
     """The layers that lead from known tensors to `end`, in a chain."""
     feeds: list[str] = []
     layer = network[end]
     while True:
-        if layer.inputs[0] in known:
+        first = layer.inputs[0]
+        through = folds and layer.op == "batch_norm" and first not in network.inputs
+        if first in known and not (through and network[first].op.endswith("conv2d")):
             feeds += layer.inputs
             break
         layer = network[layer.inputs[0]]
