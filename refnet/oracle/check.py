@@ -101,7 +101,8 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
     )
     found_results = []
     shown = layers_of(case.network, arithmetic)
-    for mode, units in (("shown", shown), ("fused", units_of(case.network, folds=bool(arithmetic.folds_in)))):
+    fused = units_of(case.network, folds=bool(arithmetic.folds_in))
+    for mode, units in (("shown", shown), ("fused", fused)):
         try:
             answers = tapped(backend, case, [unit.outputs[0] for unit in units])
         except NotImplementedError:

@@ -71,6 +71,10 @@ BLOCKS = st.one_of(
     _BLOCK,
     _BLOCK,  # twice as often, as they are stored in the most ways
 )
+# What a depthwise layer reads is stored as its stride, dilation and window have it best.
+PAIRS = st.tuples(ENDS, ENDS).map(
+    lambda ends: ["pointwise_conv2d", *ends[0], "depthwise_conv2d", *ends[1]]
+)
 TRICKS = st.one_of(
     st.just(Tricks()), st.sets(st.sampled_from(Tricks.names())).map(lambda t: Tricks.without(*t))
 )
@@ -93,14 +97,14 @@ class Drawn:
 
 
 @st.composite
-def drawn(draw: st.DrawFn, most: int = 12) -> Drawn:
+def drawn(draw: st.DrawFn, most: int = 12, blocks: st.SearchStrategy[list[str]] = BLOCKS) -> Drawn:
     """A network of up to `most` layers, and whole numbers for it."""
     shapes: dict[str, Shape] = {"x": (1, draw(SIDES), draw(SIDES), draw(st.integers(1, 7)))}
     if draw(st.integers(0, 3)) == 0:
         shapes["x2"] = draw(st.sampled_from([shapes["x"], (*shapes["x"][:3], 2)]))
     inputs = {name: shape[1:] for name, shape in shapes.items()}
     layers: list[Layer] = []
-    ops = [op for block in draw(st.lists(BLOCKS, min_size=1, max_size=3)) for op in block]
+    ops = [op for block in draw(st.lists(blocks, min_size=1, max_size=3)) for op in block]
     for k, op in enumerate(ops[:most]):
         layer = draw(_layers(f"l{k}", op, shapes))
         try:

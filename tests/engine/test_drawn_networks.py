@@ -26,7 +26,7 @@ from refnet.oracle.check import ask
 from refnet.oracle.suites import Question
 from refnet.oracle.units import FOLLOWERS
 from refnet.run import run
-from tests.engine.drawn import TRICKS, Array, Drawn, drawn, exact
+from tests.engine.drawn import PAIRS, TRICKS, Array, Drawn, drawn, exact
 from tests.engine.orders import ORDERS, crews, in_turn, processes, threads
 
 
@@ -64,6 +64,14 @@ def test_one_worker_gives_the_very_bits(case, tricks):
 def test_several_workers_give_the_very_bits_in_any_order(case, tricks, workers, order):
     with crews(in_turn(order)):
         hold(case, tricks, workers)
+
+
+@given(drawn(most=6, blocks=PAIRS), st.integers(1, 3))
+@settings(max_examples=200)
+def test_so_do_layers_that_a_depthwise_layer_follows(case, workers):
+    """Which are stored in phases and in pieces; with every stride, dilation and window."""
+    with crews(in_turn("backwards")):
+        hold(case, Tricks(), workers)
 
 
 @given(drawn(), TRICKS, st.integers(2, 3))

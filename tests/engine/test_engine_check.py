@@ -86,18 +86,31 @@ def test_small_networks_hold_on_random_weights(model, alpha, resolution, convent
     hold(build(model, alpha=alpha, resolution=resolution, conventions=rules), batch=batch)
 
 
+VECTORS = dict.fromkeys(("gamma", "beta", "mean", "variance"), (8,))
+NORM, CONV = BatchNormAttrs(1e-3), ConvAttrs("same")
+WEIGHT = {"weight": (3, 3, 16, 8)}
+
+
 def test_a_norm_holds_that_does_not_stand_next_to_its_convolution():
-    """Two branches, told in turns: the engine folds by who reads whom, not by the order."""
-    vectors = dict.fromkeys(("gamma", "beta", "mean", "variance"), (8,))
-    attrs, weight = ConvAttrs("same"), {"weight": (3, 3, 16, 8)}
+    """Two branches, told in turns."""
     layers = (
-        Layer("left", "conv2d", ("x",), attrs, weight),
-        Layer("right", "conv2d", ("x",), attrs, weight),
-        Layer("left.norm", "batch_norm", ("left",), BatchNormAttrs(1e-3), vectors),
-        Layer("right.norm", "batch_norm", ("right",), BatchNormAttrs(1e-3), vectors),
+        Layer("left", "conv2d", ("x",), CONV, WEIGHT),
+        Layer("right", "conv2d", ("x",), CONV, WEIGHT),
+        Layer("left.norm", "batch_norm", ("left",), NORM, VECTORS),
+        Layer("right.norm", "batch_norm", ("right",), NORM, VECTORS),
         Layer("sum", "add", ("left.norm", "right.norm")),
     )
     hold(Network("branches", layers, {"x": (8, 8, 16)}, ("sum",)))
+
+
+@pytest.mark.parametrize("outputs", [("end",), ("conv", "end"), ("norm", "end"), ("conv", "norm")])
+def test_a_unit_holds_of_which_something_is_an_output(outputs):
+    layers = (
+        Layer("conv", "conv2d", ("x",), CONV, WEIGHT),
+        Layer("norm", "batch_norm", ("conv",), NORM, VECTORS),
+        Layer("end", "relu6", ("norm",)),
+    )
+    hold(Network("unit", layers, {"x": (8, 8, 16)}, outputs))
 
 
 @pytest.mark.parametrize("workers", [2, 3])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -16,12 +17,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from refnet import engine
 from refnet.engine import Plan, plan
 from refnet.engine.crew import best
-from tests.engine.orders import crews, in_turn
-from tests.engine.programs import children
+from tests.engine.orders import crews, in_turn, threads
+from tests.engine.programs import LONG, children
 from tests.engine.settings import Array, small
 
 pytestmark = [
@@ -95,8 +97,15 @@ def answer(made: Plan) -> Array:
     return made(X)["block1.project"]
 
 
+def counts() -> set[int]:
+    """The BLAS's threads."""
+    return {n["num_threads"] for n in threadpool_info() if n["user_api"] == "blas"}
+
+
 def test_in_a_call(right):
-    with make() as made:
+    """Nor is the BLAS left with fewer threads than it had."""
+    with threadpool_limits(2, user_api="blas"), make() as made:
+        before = counts()
         assert np.array_equal(answer(made), right)
         points = visits(lambda: made(X))
         assert len(points) > 30
@@ -104,7 +113,34 @@ def test_in_a_call(right):
             interrupted(lambda: made(X), at)
             assert np.array_equal(answer(made), right), at
             assert len(children()) == 1
+            assert counts() == before, at
     assert children() == []
+
+
+def test_in_a_call_of_one_worker():
+    """Alone, in this thread: the plan is fit for the next call, and the BLAS as it was."""
+    with threadpool_limits(2, user_api="blas"):
+        made, before = plan(NETWORK, small().tensors), counts()
+        first = answer(made)
+        for at in visits(lambda: made(X)):
+            interrupted(lambda: made(X), at)
+            assert np.array_equal(answer(made), first), at
+            assert counts() == before, at
+
+
+def test_in_the_first_call_of_threads(right):
+    """Which starts them: a thread that never came must not be waited for."""
+    with crews(threads):
+        for at in visits(lambda: answer(make())):
+            made = make()
+            interrupted(lambda made=made: answer(made), at)
+            found: list[Array] = []
+            second = threading.Thread(target=lambda: found.append(answer(made)), daemon=True)  # noqa: B023
+            second.start()
+            second.join(LONG)
+            assert not second.is_alive(), f"{at}: it hangs"
+            assert np.array_equal(found[0], right), at
+            made.close()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

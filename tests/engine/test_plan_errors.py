@@ -149,6 +149,13 @@ def test_finite_tensors_whose_folded_weights_float32_cannot_hold(values):
         refused(lambda: plan(network, tensors), "norm")
 
 
+def test_a_norm_of_its_own_whose_factor_float32_cannot_hold():
+    """Where no convolution takes it: infinity times x - mean is NaN where x is the mean."""
+    network, tensors = normed(gamma=1e30, variance=1e-30)
+    alone = network.cut(["norm"], inputs=["kernel"])
+    refused(lambda: plan(alone, tensors), "norm")
+
+
 def test_a_variance_that_has_no_root():
     network, tensors = normed(variance=-1.0)
     refused(lambda: plan(network, tensors), "variance: -1.0 + epsilon 0.0 in channel 0 has no root")

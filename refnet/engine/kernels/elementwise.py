@@ -42,6 +42,9 @@ def batch_norm(
     check_variance(variance.tolist(), epsilon)
     with np.errstate(divide="ignore", over="ignore"):
         scale = (gamma / np.sqrt(variance + epsilon)).astype(np.float32)
+    if not np.isfinite(scale).all():
+        name = unit.layer.name
+        raise ValueError(f"tensors: the factor of {name!r} is not finite in float32")
     W = output.map.shape[1]
     rows_of = [work.repeated(p.astype(np.float32), W) for p in (mean, scale, beta)]
     for rows in work.tiles(share.rows, _row_bytes(output.map, share)):
