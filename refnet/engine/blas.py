@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 _lock = threading.Lock()
-_running = 0  # plans in a run, in all threads
+_running: set[int] = set()  # the threads with a plan in a run
 _before: list[tuple[Any, int]] = []  # libraries that had more threads when the first one began
 
 
@@ -23,21 +23,23 @@ def one_thread() -> Iterator[None]:
     Where several plans run at once, in threads of their own, afterwards is when the last one ends.
     What threadpoolctl does not know, Apple's Accelerate for one, is left as it is.
     """
-    global _running
-    with _lock:
-        if _running == 0:
+    me = threading.get_ident()
+    try:
+        with _lock:
+            # Where a run's end was itself interrupted, its thread is still among them; so its next
+            # run starts and ends like any other.
+            _running.add(me)
             for library in _libraries():
                 if (threads := library.get_num_threads()) != 1:
                     _before.append((library, threads))
                     _set(library, 1)
-        _running += 1
-    try:
         yield
     finally:
         with _lock:
-            _running -= 1
-            while _running == 0 and _before:
-                _set(*_before.pop())
+            _running.discard(me)
+            while _before and not _running:
+                _set(*_before[-1])
+                _before.pop()
 
 
 def _set(library: Any, threads: int) -> None:

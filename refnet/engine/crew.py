@@ -110,11 +110,14 @@ class Threads:
         self._calls: list[Call] = []
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
+        self._ready = False  # the threads wait at the start of a run
 
     def run(self, clock: Clock | None = None) -> list[float]:
         """Every call, all workers from the same start to the same end."""
-        if not self._threads:
+        if not self._ready:
+            self.close()  # Ctrl-C may have come while they were being started
             self._start()
+        self._ready = False
         try:
             self._barrier.wait()
             stamps = run_calls(self._calls, clock)
@@ -126,13 +129,16 @@ class Threads:
             if self._errors:
                 raise self._errors[0] from None
             raise RuntimeError("plan: closed while it ran") from None
+        self._ready = True
         return stamps
 
     def close(self) -> None:
         """The other threads come to their next wait, and end."""
+        self._ready = False
         self._barrier.abort()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # it was started
+                thread.join()
         self._calls, self._threads = [], []
 
     def _start(self) -> None:
@@ -145,6 +151,7 @@ class Threads:
             self._threads.append(threading.Thread(target=_follow, args=told, daemon=True))
             self._threads[-1].start()
         weakref.finalize(self, self._barrier.abort)  # also when the plan is forgotten
+        self._ready = True
 
 
 def _follow(barrier: threading.Barrier, calls: Sequence[Call], errors: list[BaseException]) -> None:

@@ -49,6 +49,7 @@ class Processes:
         self._memory, self._owner = layout.memory, os.getpid()
         self._packed = [layout.memory.packed(steps) for steps in others]
         self._team: Team | None = None
+        self._ready = False  # the workers wait at the start of a run: not in one, not being ended
         self._meet: Call = int
         self._calls: list[Call] = []
         self._start()
@@ -59,8 +60,9 @@ class Processes:
             raise RuntimeError(
                 "plan: made in the process that this one was forked from; make another"
             )
-        if self._team is None:
+        if not self._ready:
             self._start()
+        self._ready = False
         try:
             self._meet()
             stamps = run_calls(self._calls, clock)
@@ -71,18 +73,22 @@ class Processes:
         except BaseException:
             self.close()
             raise
+        self._ready = True
         return stamps
 
     def close(self) -> None:
         """End the workers and wait for their end."""
+        self._ready = False
         if self._team is not None and os.getpid() == self._owner:
             self._team.stop()
         self._team = None
 
     def _start(self) -> None:
+        self.close()  # a second Ctrl-C may have come while the last ones were being ended
         self._team = Team(self._memory.file, self._packed)
         self._meet = self._team.meeting.meet
         self._calls = with_meetings(self._first, self._meet)
+        self._ready = True
 
 
 class Team:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import TracebackType
 from typing import Any, get_args
 
@@ -86,7 +86,7 @@ class Plan:
             network, tensors, self.shown, workers=threads, tricks=tricks, memory=memory
         )
         self._crew: Crew = crew_of(self._layout)
-        self._busy, self._closed = threading.Lock(), False
+        self._guard, self._busy, self._closed = threading.Lock(), False, False
 
     def __call__(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
         """The outputs and taps, by name, in arrays of the caller's own.
@@ -98,13 +98,16 @@ class Plan:
             raise ValueError(f"plan: this one of {self.network.name} is closed")
         given = self._inputs(x)
         answer = {name: np.empty(self._shapes[name], np.float32) for name in self.shown}
-        with _Alone(self._busy, self.network.name), blas.one_thread(), np.errstate(all="ignore"):
+
+        def run() -> None:
             for image in range(self.batch):
                 for name, a in given.items():
                     _put(self._layout.maps[name], a[image : image + 1])
                 self._crew.run()
                 for name, a in answer.items():
                     _take(self._layout.maps[name], a[image : image + 1])
+
+        self._alone(run)
         return answer
 
     def products(self) -> list[tuple[int, int, int]]:
@@ -129,21 +132,22 @@ class Plan:
         """Each call of the first worker, its median over the rounds; a wait counts as a call."""
         check_count(rounds, "rounds")
         self(x)
-        with _Alone(self._busy, self.network.name), blas.one_thread(), np.errstate(all="ignore"):
-            stamps = np.array([self._crew.run(time.perf_counter) for _ in range(rounds)])
-        medians = np.median(np.diff(stamps, axis=1), axis=0)
+        stamps: list[list[float]] = []
+
+        def run() -> None:
+            stamps.extend(self._crew.run(time.perf_counter) for _ in range(rounds))
+
+        self._alone(run)
+        medians = np.median(np.diff(np.array(stamps), axis=1), axis=0)
         return list(zip(self._layout.worklists[0].steps, medians.tolist(), strict=True))
 
     def close(self) -> None:
         """End the workers; the plan does not run any more."""
         self._closed = True
-        # A run in another thread comes to its end first.
-        alone = self._busy.acquire(timeout=PATIENCE)
-        try:
-            self._crew.close()
-        finally:
-            if alone:
-                self._busy.release()
+        end = time.monotonic() + PATIENCE
+        while self._busy and time.monotonic() < end:  # a run in another thread ends first
+            time.sleep(0.001)
+        self._crew.close()
 
     def __enter__(self) -> Plan:
         return self
@@ -155,6 +159,28 @@ class Plan:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _alone(self, run: Callable[[], None]) -> None:
+        """One run at a time: a second one is refused, not kept waiting on buffers in use.
+
+        Ctrl-C can come between a lock's `acquire` and whatever would see to its release. It cannot
+        between the two names of one assignment, nor while `with` takes a lock or gives it back.
+        """
+        mine = False
+        try:
+            with self._guard:
+                if not self._busy:
+                    self._busy = mine = True
+            if not mine:
+                raise RuntimeError(
+                    f"this plan of {self.network.name} is running in another thread; "
+                    "make one plan for each thread"
+                )
+            with blas.one_thread(), np.errstate(all="ignore"):
+                run()
+        finally:
+            if mine:
+                self._busy = False
 
     def _inputs(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
         named = x if isinstance(x, Mapping) else dict.fromkeys(self.network.inputs, x)
@@ -174,23 +200,6 @@ class Plan:
                     f"x: shape {a.shape}, but this plan of {self.network.name} takes {shape}"
                 )
         return {name: named[name] for name in self.network.inputs}
-
-
-class _Alone:
-    """One call at a time: the second one is refused, not kept waiting on buffers in use."""
-
-    def __init__(self, lock: threading.Lock, name: str) -> None:
-        self._lock, self._name = lock, name
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            raise RuntimeError(
-                f"this plan of {self._name} is running in another thread; "
-                "make one plan for each thread"
-            )
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 def _put(m: Map, a: Array) -> None:

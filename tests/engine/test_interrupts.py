@@ -1,18 +1,22 @@
-"""Ctrl-C at any line of the engine: nobody is left behind, and the next call is right.
+"""Ctrl-C anywhere in the engine: nobody is left behind, and the next call is right.
 
-Python raises KeyboardInterrupt between two instructions of the main thread. Here it is raised by a
-trace at the first and at the last visit of every line that a call, the making of a plan and `close`
-come by, one after the other, which no signal sent from outside would reach.
+Python looks for a signal when a function begins, when a call has returned and when a loop goes
+round, and nowhere else. Here SIGINT comes at each of these moments that a call, the making of a plan
+and `close` come by, one after the other, which no signal sent from outside would reach: at the
+first and at the last visit.
 """
 
 from __future__ import annotations
 
+import dis
 import gc
+import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -34,17 +38,29 @@ FILES = {
     str(Path(engine.__file__).parent / f"{name}.py")
     for name in ("running", "crew", "processes", "meeting", "blas", "memory")
 }
-Line = tuple[str, int]
+Place = tuple[CodeType, int]
 
 
-def at_each_line(call: Callable[[], Any], visit: Callable[[Line], None]) -> Any:
+@cache
+def moments(code: CodeType) -> set[int]:
+    """Where in a function's instructions Python looks for a signal, but for its beginning."""
+    found, called = set(), False
+    for step in dis.get_instructions(code):
+        if called or step.opname.startswith("JUMP_BACKWARD"):
+            found.add(step.offset)
+        called = step.opname.startswith("CALL")
+    return found
+
+
+def at_each_moment(call: Callable[[], Any], visit: Callable[[Place], None]) -> Any:
     """Make the call; the trace is on for these files alone."""
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code.co_filename not in FILES:
             return None
-        if event == "line":
-            visit((frame.f_code.co_filename, frame.f_lineno))
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        if event == "call" or (event == "opcode" and frame.f_lasti in moments(frame.f_code)):
+            visit((frame.f_code, -1 if event == "call" else frame.f_lasti))
         return trace
 
     before = sys.gettrace()
@@ -56,24 +72,24 @@ def at_each_line(call: Callable[[], Any], visit: Callable[[Line], None]) -> Any:
 
 
 def visits(call: Callable[[], Any]) -> list[int]:
-    """The first and the last visit of every line, counted over all lines."""
-    seen: list[Line] = []
-    at_each_line(call, seen.append)
-    first = {line: k for k, line in reversed(list(enumerate(seen)))}
-    return sorted({*first.values(), *{line: k for k, line in enumerate(seen)}.values()})
+    """The first and the last visit of every moment, counted over all visits."""
+    seen: list[Place] = []
+    at_each_moment(call, seen.append)
+    first = {place: k for k, place in reversed(list(enumerate(seen)))}
+    return sorted({*first.values(), *{place: k for k, place in enumerate(seen)}.values()})
 
 
 def interrupted(call: Callable[[], Any], at: int) -> bool:
     """Whether the call came so far as to be interrupted there."""
     left = [at]
 
-    def visit(line: Line) -> None:
+    def visit(_: Place) -> None:
         left[0] -= 1
         if left[0] == -1:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     try:
-        at_each_line(call, visit)
+        at_each_moment(call, visit)
     except KeyboardInterrupt:
         return True
     return False
@@ -114,6 +130,38 @@ def test_in_a_call(right):
             assert np.array_equal(answer(made), right), at
             assert len(children()) == 1
             assert counts() == before, at
+    assert children() == []
+
+
+def test_twice_in_a_call(right):
+    """The second Ctrl-C comes while the workers are being ended: the next call ends them first."""
+
+    def press() -> None:
+        raise KeyboardInterrupt
+
+    with make() as made:
+
+        def pressed() -> None:
+            calls = made._crew._calls
+            call, calls[3] = calls[3], press
+            try:
+                made(X)
+            finally:
+                calls[3] = call
+
+        def held() -> None:
+            with pytest.raises(KeyboardInterrupt):
+                pressed()
+
+        assert np.array_equal(answer(made), right)
+        points = visits(held)
+        assert np.array_equal(answer(made), right)
+        assert len(points) > 30
+        for at in points:
+            interrupted(pressed, at)
+            assert np.array_equal(answer(made), right), at
+            assert len(children()) == 1, at
+            assert np.array_equal(answer(made), right), at
     assert children() == []
 
 

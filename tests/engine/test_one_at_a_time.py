@@ -181,7 +181,7 @@ def closed_meanwhile(
     """
     hold()
     first = Second(lambda: made(s.x))
-    assert comes_true(made._busy.locked)
+    assert comes_true(lambda: made._busy)
     closing = Second(made.close)
     comes_true(lambda: not closing.running, within=0.3)  # it may wait for the run, too
     go()
