@@ -42,6 +42,15 @@ def one_thread() -> Iterator[None]:
                 _before.pop()
 
 
+def core() -> str:
+    """The core that the BLAS is written for, as it calls it; "" where it does not say.
+
+    >>> isinstance(core(), str)
+    True
+    """
+    return next((str(getattr(library, "architecture", "")) for library in _libraries()), "")
+
+
 def _set(library: Any, threads: int) -> None:
     """The number itself. threadpoolctl's own setter heeds one thread of the program alone, the
     first that called it, and lets calls from others do nothing.

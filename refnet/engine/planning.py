@@ -7,25 +7,27 @@ lists, each for its share (`refnet.engine.sharing`), with a wait where one needs
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from refnet.arguments import Shape
+from refnet.engine.inner_split import with_inner_split
 from refnet.engine.kernels import KERNELS, Output
 from refnet.engine.kernels.elementwise import copy
 from refnet.engine.maps import Border, Map
 from refnet.engine.memory import Memory
 from refnet.engine.pool import Form, Pool
 from refnet.engine.sharing import (
+    INNER_SUM,
     WINDOWED,
     Layout,
     Touch,
-    parts,
+    pieces_of,
+    readers_of,
     shares_of,
-    splits_channels,
     touches,
 )
 from refnet.engine.tricks import Tricks
@@ -67,6 +69,7 @@ def lay_out(
         if unit.name not in shapes:  # a frame
             shapes[unit.name] = shapes[unit.layer.inputs[0]]
     layout = Layout(units, wanted, memory, tricks, workers)
+    layout.units = with_inner_split(layout, shapes)
     _make_maps(layout, network, shapes)
     _write(layout)
     layout.units = []  # their weights are in the plan's own memory now
@@ -93,7 +96,7 @@ def _border(unit: Unit, shape: Size) -> Border:
 def _with_frames(units: list[Unit], network: Network) -> list[Unit]:
     """Where a padded value is also read as it is, or padded in two ways, a copy to be padded."""
     shapes = {name: _as_map(shape[1:]) for name, shape in network.shapes().items()}
-    readers = _readers(units)
+    readers = readers_of(units)
     framed = []
     for unit in units:
         (name, *_), op = unit.layer.inputs, unit.layer.op
@@ -110,7 +113,7 @@ def _with_frames(units: list[Unit], network: Network) -> list[Unit]:
 
 def _make_maps(layout: Layout, network: Network, shapes: Mapping[str, Size]) -> None:
     """Memory for every value, as its readers need it, and again for others when all have read."""
-    readers = _readers(layout.units)
+    readers = readers_of(layout.units)
     pool = Pool(layout.memory, reuse=layout.tricks.reused_memory)
     for name in network.inputs:
         layout.maps[name] = pool.map(shapes[name], _framed(readers[name], shapes[name]))
@@ -136,16 +139,8 @@ def _form(layout: Layout, unit: Unit, readers: Sequence[Unit], shape: Size) -> F
     return _framed(readers, shape)._replace(
         ones=tricks.bias_in_product and _takes_ones(unit, readers),
         phases=_phases(unit, readers, shape) if tricks.column_phases and tricks.whole_rows else 1,
-        parts=_pieces(layout, unit, readers, shape),
+        parts=pieces_of(layout, unit, readers, shape),
     )
-
-
-def _readers(units: Sequence[Unit]) -> defaultdict[str, list[Unit]]:
-    readers: defaultdict[str, list[Unit]] = defaultdict(list)
-    for unit in units:
-        for name in unit.layer.inputs:
-            readers[name].append(unit)
-    return readers
 
 
 def _framed(readers: Sequence[Unit], shape: Size) -> Form:
@@ -162,7 +157,11 @@ def _takes_ones(unit: Unit, readers: Sequence[Unit]) -> bool:
 
     A depthwise layer's clip would break into a run for each pixel, which costs more than is won.
     """
-    writes_freely = unit.activation is None and unit.layer.op in ("pointwise_conv2d", "add")
+    writes_freely = unit.activation is None and unit.layer.op in (
+        "pointwise_conv2d",
+        INNER_SUM,
+        "add",
+    )
     biased = any(u.layer.op == "pointwise_conv2d" and u.bias is not None for u in readers)
     return writes_freely and biased and all(u.layer.op not in WINDOWED for u in readers)
 
@@ -179,16 +178,6 @@ def _phases(unit: Unit, readers: Sequence[Unit], shape: Size) -> int:
         fits = columns.dilation == 1 and shape[1] % columns.stride == 0
         strides.add(columns.stride if fits else 1)
     return strides.pop() if len(strides) == 1 else 1
-
-
-def _pieces(layout: Layout, unit: Unit, readers: Sequence[Unit], shape: Size) -> tuple[slice, ...]:
-    """A map whose channels are shared, and that only depthwise layers read, in a piece a worker."""
-    by_channel = all(
-        u.layer.op == "depthwise_conv2d" and u.params[0].shape[3] == 1 for u in readers
-    )
-    if not (readers and by_channel and splits_channels(layout, unit, shape)):
-        return ()
-    return parts(shape[2], layout.workers)
 
 
 def _write(layout: Layout) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from refnet.engine.units import Unit, window_of
 from refnet.layer import PointwiseAttrs
 
 WINDOWED = ("conv2d", "depthwise_conv2d", "average_pool", "max_pool")
+INNER_PRODUCT, INNER_SUM = "inner_product", "inner_sum"  # see refnet.engine.inner_split
 
 
 @dataclass
@@ -48,13 +50,39 @@ def splits_channels(layout: Layout, unit: Unit, shape: tuple[int, int, int]) -> 
     (H W, M): what there is less of is read by all.
     """
     (H, W, C), op = shape, unit.layer.op
-    if layout.workers == 1 or op in ("concat", "softmax", "copy") or layout.workers > C:
+    if layout.workers == 1 or op in ("concat", "softmax", "copy", INNER_SUM) or layout.workers > C:
         return False
+    if op == INNER_PRODUCT:
+        return True
     if op == "depthwise_conv2d":
         return len(layout.maps[unit.layer.inputs[0]].pieces) > 1  # as its input is
     if H * W == 1:
         return True  # a vector has no rows to share
     return layout.tricks.channel_split and C > H * W
+
+
+def readers_of(units: Sequence[Unit]) -> defaultdict[str, list[Unit]]:
+    """Who reads each value."""
+    readers: defaultdict[str, list[Unit]] = defaultdict(list)
+    for unit in units:
+        for name in unit.layer.inputs:
+            readers[name].append(unit)
+    return readers
+
+
+def pieces_of(
+    layout: Layout, unit: Unit, readers: Sequence[Unit], shape: tuple[int, int, int]
+) -> tuple[slice, ...]:
+    """The channels of each worker's piece, of a map of which each reads its own channels alone."""
+    by_channel = all(
+        u.layer.op == INNER_PRODUCT
+        or (u.layer.op == "depthwise_conv2d" and u.params[0].shape[3] == 1)
+        for u in readers
+    )
+    own = unit.layer.op == INNER_PRODUCT or (readers and by_channel)
+    if not (own and splits_channels(layout, unit, shape)):
+        return ()
+    return parts(shape[2], layout.workers)
 
 
 def shares_of(layout: Layout, unit: Unit, output: Map) -> list[Share]:
@@ -108,7 +136,9 @@ def read_by(unit: Unit, x: Map, share: Share) -> Share:
         rows = slice(rows.start * stride, (rows.stop - 1) * stride + 1)
     elif op == "global_average_pool":
         rows = slice(0, H)
-    mixes = op in ("conv2d", "pointwise_conv2d", "dense", "concat") or (
+    elif op == INNER_PRODUCT:
+        return Share(rows, x.pieces[share.channels.start // unit.params[0].shape[3]].channels)
+    mixes = op in ("conv2d", "pointwise_conv2d", "dense", "concat", INNER_SUM) or (
         op == "depthwise_conv2d" and unit.params[0].shape[3] > 1
     )
     return Share(rows, slice(0, C) if mixes else share.channels)

@@ -34,6 +34,11 @@ class Tricks:
     channel_split: where a map has more channels than pixels, workers share its channels instead of
         its rows: each then reads only its part of the weights, and a depthwise layer only what
         its own worker wrote.
+    small_products: products of few rows or few columns in blocks that OpenBLAS, on a core with
+        AVX-512, multiplies without copying them first; see `refnet.engine.kernels.blocks`.
+    inner_split: where workers share the channels that a projection reads, each multiplies its own
+        and the results are added, as there are fewer of them to fetch; see
+        `refnet.engine.inner_split`.
     """
 
     direct_calls: bool = True
@@ -44,6 +49,8 @@ class Tricks:
     reused_memory: bool = True
     row_tiles: bool = True
     channel_split: bool = True
+    small_products: bool = True
+    inner_split: bool = True
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

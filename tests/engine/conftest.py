@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from refnet.engine.kernels import blocks
 from tests.engine.programs import STARTED
+
+
+@pytest.fixture(scope="module", autouse=True)
+def blocks_of_products() -> Iterator[None]:
+    """Every machine tests them; where the BLAS has no use for them they only cost time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "core", lambda: blocks.WITHOUT_COPY[0])
+        yield
 
 
 @pytest.fixture(autouse=True)

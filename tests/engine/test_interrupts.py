@@ -1,9 +1,9 @@
 """Ctrl-C anywhere in the engine: nobody is left behind, and the next call is right.
 
 Python looks for a signal when a function begins, when a call has returned and when a loop goes
-round, and nowhere else. Here SIGINT comes at each of these moments that a call, the making of a plan
-and `close` come by, one after the other, which no signal sent from outside would reach: at the
-first and at the last visit.
+round, and nowhere else. Here SIGINT comes at each of these moments that a call, the making of a
+plan and `close` come by, one after the other, which no signal sent from outside would reach: at
+the first and at the last visit.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ Kernel = Callable[[Worklist, Unit, Sequence[Map], Output, Share], None]
 KERNELS: dict[str, Kernel] = {
     "conv2d": products.conv2d,
     "pointwise_conv2d": products.pointwise_conv2d,
+    "inner_product": products.inner_product,
+    "inner_sum": products.inner_sum,
     "dense": products.dense,
     "depthwise_conv2d": windows.depthwise_conv2d,
     "average_pool": windows.average_pool,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from refnet.arguments import check_pair
-from refnet.engine.kernels.worklist import Output, Share, Worklist
+from refnet.engine.kernels.worklist import Output, Share, Weights, Worklist
 from refnet.engine.maps import Map
 from refnet.engine.units import Unit, window_of
 from refnet.layer import ConvAttrs, PointwiseAttrs
@@ -79,6 +79,34 @@ def conv2d(work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, sh
             _product(work, unit, a, w, row, output, rows, channels)
 
 
+def inner_product(
+    work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, share: Share
+) -> None:
+    """A worker's own channels times its rows of the weights: one term of every output."""
+    (x,), weight = inputs, unit.params[0][0, 0]
+    k = share.channels.start // weight.shape[1]
+    mine, terms = x.pieces[k], output.map.pieces[k].array
+    w = _weights(work, weight[mine.channels], None)
+    a = mine.array.reshape(-1, mine.array.shape[3])
+    work.matmul(a, w, terms.reshape(-1, w.shape[1]))
+
+
+def inner_sum(
+    work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, share: Share
+) -> None:
+    """All the workers' terms added up."""
+    (x,) = inputs
+    bias = work.repeated(unit.bias, output.map.shape[1])
+    for rows in work.tiles(share.rows, 4 * x.shape[1] * x.shape[2]):
+        target, before = output.views(rows, share.channels)
+        sums = work.scratch("product", target.shape)
+        terms, *others = (x.view(rows, piece.channels) for piece in x.pieces)
+        for other in others:
+            work.add("elementwise", np.add, terms, other, out=sums)
+            terms = sums
+        work.finish(unit, sums, bias, target, before)
+
+
 class Patches:
     """The matrix of a convolution's windows: (pixels, D_K * D_K * M, and one more with ones).
 
@@ -128,7 +156,7 @@ def _product(
     work: Worklist,
     unit: Unit,
     a: Array,
-    w: Array,
+    w: Weights,
     bias: Array | None,
     output: Output,
     rows: slice,
@@ -168,9 +196,9 @@ def _plus_bias(work: Worklist, bias: Array, y: Map, rows: slice, channels: slice
     work.add("elementwise", np.add, target, bias, out=target)
 
 
-def _weights(work: Worklist, matrix: Array, bias: Array | None) -> Array:
+def _weights(work: Worklist, matrix: Array, bias: Array | None) -> Weights:
     """(M, N) for the product, or (M + 1, N) with the bias as what meets the ones."""
-    return work.memory.constant(matrix if bias is None else np.vstack([matrix, bias]))
+    return Weights(work.memory, matrix if bias is None else np.vstack([matrix, bias]))
 
 
 def _gathered(work: Worklist, x: Map, rows: slice, stride: tuple[int, int], *, ones: bool) -> Array:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from refnet.engine.kernels import blocks
 from refnet.engine.maps import Map
 from refnet.engine.memory import Memory
 from refnet.engine.numpy_names import INFINITY, SIX, ZERO, functions
@@ -54,6 +55,26 @@ class Share:
         )
 
 
+class Weights:
+    """A matrix (inner, columns) in the plan's memory, in the strips of columns that products take.
+
+    >>> w = Weights(Memory(), np.eye(3, dtype=np.float32))
+    >>> w.columns(slice(1, 3)).flags.c_contiguous, w.columns(slice(1, 3)) is w.columns(slice(1, 3))
+    (True, True)
+    """
+
+    def __init__(self, memory: Memory, matrix: Array) -> None:
+        self._memory, self._matrix, self.shape = memory, matrix, (len(matrix), matrix.shape[1])
+        self._strips: dict[tuple[int, int], Array] = {}
+
+    def columns(self, columns: slice) -> Array:
+        """Some columns, one run of memory; always the same."""
+        key = (columns.start, columns.stop)
+        if key not in self._strips:
+            self._strips[key] = self._memory.constant(self._matrix[:, columns])
+        return self._strips[key]
+
+
 class Worklist:
     """One worker's calls, in order.
 
@@ -82,10 +103,14 @@ class Worklist:
         """From here on, what other workers have written is read."""
         self.steps.append(Step(self.unit, "rest", None))
 
-    def matmul(self, a: Array, w: Array, out: Array) -> None:
-        """a @ w by the BLAS: one call, noted with its sizes."""
-        self.products.append((a.shape[0], *w.shape))
-        self.add("product", np.matmul, a, w, out=out)
+    def matmul(self, a: Array, w: Weights, out: Array) -> None:
+        """a @ w by the BLAS, in one call or in blocks; each noted with its sizes."""
+        whole = [(slice(0, len(a)), slice(0, w.shape[1]))]
+        small = self.tricks.small_products and blocks.worth_while()
+        for rows, columns in blocks.blocks(len(a), w.shape) if small else whole:
+            strip = w.columns(columns)
+            self.products.append((rows.stop - rows.start, *strip.shape))
+            self.add("product", np.matmul, a[rows], strip, out=out[rows, columns])
 
     def einsum(self, kind: Kind, subscripts: str, *operands: Array, out: Array) -> None:
         """Sums of products along the named axes."""
