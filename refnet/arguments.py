@@ -72,6 +72,18 @@ def check_padding(padding: Any) -> None:
         check_count(count, "padding", least=0)
 
 
+def check_corners(corners: Any) -> None:
+    """Refuse a name for where a resized map's pixels lie that is none.
+
+    >>> check_corners("tf")
+    Traceback (most recent call last):
+    ...
+    ValueError: corners: 'tf', expected 'aligned', 'half-pixel' or 'asymmetric'
+    """
+    if corners not in ("aligned", "half-pixel", "asymmetric"):
+        raise ValueError(f"corners: {corners!r}, expected 'aligned', 'half-pixel' or 'asymmetric'")
+
+
 def check_rank(shape: Shape, name: str, axes: str) -> None:
     """The number of axes, named in `axes` as in "B, H, W, M".
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from refnet.arguments import check_padding, check_pair
+from refnet.arguments import check_corners, check_padding, check_pair
 
 Padding = Literal["same", "valid"] | tuple[int, int, int, int]  # top, bottom, left, right
 Pair = int | tuple[int, int]  # one number for both axes, or (rows, columns)
+Corners = Literal["aligned", "half-pixel", "asymmetric"]  # where a resized map's pixels lie
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,46 @@ def axes(
                 f"(map {size[0]} x {size[1]}, padding {padding!r})"
             )
     return rows, columns
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Where on one axis an output of a resized map lies: `part` / `whole` of the way from input
+    `lower` to input `upper`.
+
+    >>> Neighbour(lower=1, upper=2, part=1, whole=4)
+    Neighbour(lower=1, upper=2, part=1, whole=4)
+    """
+
+    lower: int
+    upper: int
+    part: int
+    whole: int
+
+
+def neighbours(size: int, output: int, corners: Corners) -> tuple[Neighbour, ...]:
+    """For each of `output` positions the two of `size` inputs that it lies between.
+
+    >>> [(n.lower, n.part, n.whole) for n in neighbours(3, 5, "aligned")]    # 0, 1/2, 1, 3/2, 2
+    [(0, 0, 4), (0, 2, 4), (1, 0, 4), (1, 2, 4), (2, 0, 4)]
+
+    corners: "aligned" puts the centres of the first and last pixels on each other (position
+    i (size - 1) / (output - 1)); "half-pixel" the maps' outer edges ((i + 1/2) size / output - 1/2,
+    kept inside the map); "asymmetric" the first centres only (i size / output).
+    """
+    check_corners(corners)
+    found = []
+    for i in range(output):
+        if corners == "aligned":
+            position, whole = i * (size - 1), max(output - 1, 1)
+        elif corners == "half-pixel":
+            position, whole = max((2 * i + 1) * size - output, 0), 2 * output
+        else:
+            position, whole = i * size, output
+        lower, part = divmod(position, whole)
+        upper = min(lower + 1, size - 1)
+        found.append(Neighbour(lower, upper, part, whole))
+    return tuple(found)
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from refnet import arguments, geometry
 from refnet.arguments import Shape
-from refnet.geometry import Padding, Pair
+from refnet.geometry import Corners, Padding, Pair
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,22 @@ class BatchNormAttrs:
     epsilon: float
 
 
+@dataclass(frozen=True)
+class ResizeAttrs:
+    """Keywords of resize_bilinear.
+
+    >>> ResizeAttrs((33, 33), "aligned")
+    ResizeAttrs(size=(33, 33), corners='aligned')
+    """
+
+    size: Pair
+    corners: Corners
+
+
 WindowAttrs = ConvAttrs | DepthwiseAttrs | PointwiseAttrs | PoolAttrs | MaxPoolAttrs
 
 
-Attrs = WindowAttrs | BatchNormAttrs
+Attrs = WindowAttrs | BatchNormAttrs | ResizeAttrs
 
 # The attributes of each operation that has any, and the operations that have a kernel.
 ATTRS: dict[str, type[Attrs]] = {
@@ -104,6 +116,7 @@ ATTRS: dict[str, type[Attrs]] = {
     "average_pool": PoolAttrs,
     "max_pool": MaxPoolAttrs,
     "batch_norm": BatchNormAttrs,
+    "resize_bilinear": ResizeAttrs,
 }
 KERNEL_OPS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "dense")
 
@@ -158,7 +171,7 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
         case "batch_norm", BatchNormAttrs():
             arguments.check_batch_norm(x, *params.values())
             return x
-        case (("relu" | "relu6"), None):
+        case (("relu" | "relu6" | "sigmoid"), None):
             return x
         case "softmax", None:
             arguments.check_rank(x, "x", "B, N")
@@ -172,6 +185,10 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
         case "max_pool", MaxPoolAttrs() as a:
             arguments.check_rank(x, "x", "B, H, W, M")
             return (x[0], *_map(x, arguments.check_pair(a.size, "size"), a), x[3])
+        case "resize_bilinear", ResizeAttrs() as a:
+            arguments.check_rank(x, "x", "B, H, W, M")
+            arguments.check_corners(a.corners)
+            return (x[0], *arguments.check_pair(a.size, "size"), x[3])
         case "add", None:
             arguments.check_add(x, inputs[1])
             return x
@@ -191,10 +208,12 @@ SIGNATURES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "batch_norm": (1, ("gamma", "beta", "mean", "variance")),
     "relu": (1, ()),
     "relu6": (1, ()),
+    "sigmoid": (1, ()),
     "softmax": (1, ()),
     "global_average_pool": (1, ()),
     "average_pool": (1, ()),
     "max_pool": (1, ()),
+    "resize_bilinear": (1, ()),
     "add": (2, ()),
     "concat": (None, ()),
 }

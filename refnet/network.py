@@ -25,6 +25,7 @@ from refnet.layer import (
     MaxPoolAttrs,
     PointwiseAttrs,
     PoolAttrs,
+    ResizeAttrs,
     output_shape,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "Network",
     "PointwiseAttrs",
     "PoolAttrs",
+    "ResizeAttrs",
     "output_shape",
 ]
 

@@ -43,7 +43,7 @@ def layer_rows(network: Network) -> list[Row]:
     rows = [
         _layer_row(layer, [shapes[name] for name in layer.inputs])
         for layer in network.layers
-        if layer.op not in ("batch_norm", "relu", "relu6")
+        if layer.op not in ("batch_norm", "relu", "relu6", "sigmoid")
     ]
     if not any(layer.op == "concat" for layer in network.layers):
         rows = _told_once(rows)
@@ -118,6 +118,9 @@ def _layer_row(layer: Layer, inputs: Sequence[Shape]) -> Row:
             kind = "Avg" if layer.op == "average_pool" else "Max"
             window = " x ".join(map(str, check_pair(getattr(layer.attrs, "size", 1), "size")))
             return f"{kind} Pool / {stride}", f"Pool {window}", size
+        case "resize_bilinear":
+            size = " x ".join(map(str, check_pair(getattr(layer.attrs, "size", 1), "size")))
+            return "Resize", f"to {size}", f"{x[1]} x {x[2]} x {x[3]}"
         case "concat":
             channels = " + ".join(str(shape[3]) for shape in inputs)
             return f"Concat / {stride}", "-", f"{x[1]} x {x[2]} x ({channels})"

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from refnet.backend import Arithmetic
-from refnet.bounds import norm, other
+from refnet.bounds import norm, other, resize
 from refnet.bounds.linear import linear
 from refnet.bounds.value import Value
 from refnet.layer import KERNEL_OPS, Layer
@@ -56,6 +56,10 @@ def step(
                 value = norm.batch_norm(layer, x, tensors, a)
             case "global_average_pool" | "average_pool":
                 value = other.average(layer, x, a)
+            case "resize_bilinear":
+                value = resize.resize_bilinear(layer, x, a)
+            case "sigmoid":
+                value = other.sigmoid(x, a)
             case "softmax":
                 value = other.softmax(x, a)
             case "add":

@@ -84,6 +84,25 @@ def concat(values: list[Value]) -> Value:
     )
 
 
+def sigmoid(x: Value, a: Arithmetic) -> Value:
+    """y = 1 / (1 + e) for e = exp(-x), or 1/2 + tanh(x / 2) / 2: what each step does to y.
+
+    x is off by its own error, by u |x| where it is scaled to a power of two, and by EXP_ULPS units
+    in the last place of e, 2 u each: all of that is a shift of x, by `off`, and y rises with x. The
+    sum 1 + e and the quotient (twice, if it is a reciprocal) round three times. The other way
+    to y loses EXP_ULPS units of tanh, at most 1, and a sum's rounding, u of 1: that error is
+    absolute. Where e overflows, or y underflows, y is below the smallest normal number.
+    """
+    x = x.fitted(a.accumulate, a)
+    exact = ops.sigmoid(x.exact)
+    form, u = float_format(a.accumulate), unit(a.accumulate, a)
+    off = x.error + (u + U64) * (abs(x.exact) + x.error) + 2 * EXP_ULPS * (u + U64)
+    most, least = ops.sigmoid(x.exact + off), ops.sigmoid(x.exact - off)
+    error = np.maximum(most - exact, exact - least) + growth(3, u + U64) * most
+    error = error + (EXP_ULPS + 1) * u + form.smallest_normal
+    return Value(exact, np.where(np.isinf(x.error), np.inf, np.minimum(error, 1 + u)), exact)
+
+
 def softmax(x: Value, a: Arithmetic) -> Value:
     """p = e / S for e = exp(x - max) and S the sum of e, by what each step does to log p.
 

@@ -34,6 +34,8 @@ UNITS = {
     "residual additions": "addition",
     "pooled": "element read",
     "pooling outputs": "mean or maximum",
+    "interpolated": "mean of four elements",
+    "sigmoid": "exponential",
     "softmax": "exponential",
     "weights": "number",
     "biases": "number",
@@ -173,8 +175,10 @@ def _entries(layer: Layer, x: Shape, output: Shape) -> Iterator[tuple[str, int]]
     if layer.op in POOLS:
         yield "pooled", _pooled(layer, x, elements)
         yield "pooling outputs", elements
-    if layer.op == "softmax":
-        yield "softmax", elements
+    if layer.op == "resize_bilinear":
+        yield "interpolated", elements
+    if layer.op in ("sigmoid", "softmax"):
+        yield layer.op, elements
     for parameter, shape in layer.params.items():
         kind = {"weight": "weights", "bias": "biases"}.get(parameter, parameter)
         yield kind, math.prod(shape)

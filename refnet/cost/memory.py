@@ -14,7 +14,7 @@ from refnet.network import Network
 
 # Done in passing, on numbers that are at hand anyway, and written over what was read: so do all
 # engines, and a network's cost would be told wrongly otherwise.
-ELEMENTWISE = frozenset({"batch_norm", "relu", "relu6", "softmax"})
+ELEMENTWISE = frozenset({"batch_norm", "relu", "relu6", "sigmoid", "softmax"})
 
 
 @dataclass(frozen=True)

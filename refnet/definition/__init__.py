@@ -24,6 +24,7 @@ from refnet.definition.elementwise import (
     concat,
     relu,
     relu6,
+    sigmoid,
     softmax,
 )
 from refnet.definition.pools import (
@@ -31,6 +32,7 @@ from refnet.definition.pools import (
     global_average_pool,
     max_pool,
 )
+from refnet.definition.resize import resize_bilinear
 
 # The operations that take a `tally`: those that multiply and accumulate.
 COUNTED = frozenset({"conv2d", "depthwise_conv2d", "pointwise_conv2d", "separable_conv2d", "dense"})
@@ -50,6 +52,8 @@ __all__ = [
     "pointwise_conv2d",
     "relu",
     "relu6",
+    "resize_bilinear",
     "separable_conv2d",
+    "sigmoid",
     "softmax",
 ]

@@ -79,6 +79,22 @@ def softmax(x: Array) -> Array:
     return y
 
 
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), element by element: how likely each of several classes is by itself.
+
+    >>> sigmoid(np.array([0.0, 1000.0, -1000.0])).tolist()
+    [0.5, 1.0, 0.0]
+
+    x: any shape, any number type; returns floats in 0 .. 1, of x's type where that is one.
+    """
+    y = np.zeros(x.shape, x.dtype if x.dtype.kind == "f" else np.float64)
+    for index in np.ndindex(x.shape):
+        value = float(x[index])
+        power = math.exp(-abs(value))  # of a number that is not positive: it cannot overflow
+        y[index] = (1 if value >= 0 else power) / (1 + power)
+    return y
+
+
 def concat(*xs: Array) -> Array:
     """Maps side by side: the channels of the first, then those of the second, and so on.
 

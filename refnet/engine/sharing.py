@@ -134,7 +134,7 @@ def read_by(unit: Unit, x: Map, share: Share) -> Share:
         assert isinstance(unit.layer.attrs, PointwiseAttrs)
         stride, _ = check_pair(unit.layer.attrs.stride, "stride")
         rows = slice(rows.start * stride, (rows.stop - 1) * stride + 1)
-    elif op == "global_average_pool":
+    elif op in ("global_average_pool", "resize_bilinear"):
         rows = slice(0, H)
     elif op == INNER_PRODUCT:
         return Share(rows, x.pieces[share.channels.start // unit.params[0].shape[3]].channels)

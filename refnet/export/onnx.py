@@ -23,7 +23,7 @@ import numpy as np
 from refnet import geometry
 from refnet.arguments import Shape, check_count, check_pair
 from refnet.geometry import Axis
-from refnet.layer import BatchNormAttrs, Layer, MaxPoolAttrs, PoolAttrs
+from refnet.layer import BatchNormAttrs, Layer, MaxPoolAttrs, PoolAttrs, ResizeAttrs
 from refnet.network import Network
 from refnet.run import check_tensors
 
@@ -130,7 +130,7 @@ class _Graph:
         """An input or output: its name, type and shape in ONNX's order of axes."""
         shape = self.shapes[name]
         if len(shape) == 4:
-            shape = (shape[0], shape[3], shape[1], shape[2])
+            shape = _nchw(shape)
         sides = ["B" if batch is None else batch, *shape[1:]]
         return self.onnx.helper.make_tensor_value_info(name, self.onnx.TensorProto.FLOAT, sides)
 
@@ -150,6 +150,8 @@ def _add(graph: _Graph, layer: Layer) -> None:
         case "relu6":
             ends = [graph.constant(f"{name}.min", 0.0), graph.constant(f"{name}.max", 6.0)]
             graph.node("Clip", name, inputs + ends)
+        case "sigmoid":
+            graph.node("Sigmoid", name, inputs)
         case "softmax":
             graph.node("Softmax", name, inputs, axis=1)
         case "global_average_pool":
@@ -157,6 +159,8 @@ def _add(graph: _Graph, layer: Layer) -> None:
             graph.node("Flatten", name, [means], axis=1)
         case "average_pool" | "max_pool":
             _pool(graph, layer)
+        case "resize_bilinear":
+            _resize(graph, layer)
         case "add":
             graph.node("Add", name, inputs)
         case "concat":
@@ -220,6 +224,26 @@ def _pool(graph: _Graph, layer: Layer) -> None:
             pads = [0, 0, 0, 0]
     op = "AveragePool" if layer.op == "average_pool" else "MaxPool"
     graph.node(op, layer.name, inputs, pads=pads, **attributes)
+
+
+# What ONNX calls them ("coordinate_transformation_mode").
+CORNERS = {"aligned": "align_corners", "half-pixel": "half_pixel", "asymmetric": "asymmetric"}
+
+
+def _resize(graph: _Graph, layer: Layer) -> None:
+    assert isinstance(layer.attrs, ResizeAttrs)
+    sizes = graph.constant(f"{layer.name}.sizes", _nchw(graph.shapes[layer.name]), np.int64)
+    graph.node(
+        "Resize",
+        layer.name,
+        [*layer.inputs, "", "", sizes],
+        mode="linear",
+        coordinate_transformation_mode=CORNERS[layer.attrs.corners],
+    )
+
+
+def _nchw(shape: Shape) -> Shape:
+    return (shape[0], shape[3], shape[1], shape[2])
 
 
 def _read(axis: Axis) -> int:

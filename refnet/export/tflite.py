@@ -19,7 +19,7 @@ import numpy as np
 
 from refnet import geometry
 from refnet.arguments import Shape, check_count, check_pair
-from refnet.layer import BatchNormAttrs, Layer
+from refnet.layer import BatchNormAttrs, Layer, ResizeAttrs
 from refnet.network import Network
 from refnet.run import check_tensors
 
@@ -145,6 +145,8 @@ def _add(writer: _Writer, layer: Layer) -> None:
             writer.operator("RELU", inputs, output)
         case "relu6":
             writer.operator("RELU6", inputs, output)
+        case "sigmoid":
+            writer.operator("LOGISTIC", inputs, output)
         case "softmax":
             writer.operator("SOFTMAX", inputs, output, "SoftmaxOptions", beta=1.0)
         case "global_average_pool":
@@ -152,6 +154,8 @@ def _add(writer: _Writer, layer: Layer) -> None:
             writer.operator("MEAN", [*inputs, axes], output, "ReducerOptions", keepDims=False)
         case "average_pool" | "max_pool":
             _pool(writer, layer, inputs, output)
+        case "resize_bilinear":
+            _resize(writer, layer, inputs, output)
         case "add":
             writer.operator("ADD", inputs, output, "AddOptions")
         case "concat":
@@ -217,6 +221,20 @@ def _pool(writer: _Writer, layer: Layer, inputs: list[int], output: int) -> None
     said = dict(zip(("filterHeight", "filterWidth", "strideH", "strideW"), size + stride,
                     strict=True))  # fmt: skip
     writer.operator(kind, [x], output, "Pool2DOptions", padding=padding, **said)
+
+
+def _resize(writer: _Writer, layer: Layer, inputs: list[int], output: int) -> None:
+    assert isinstance(layer.attrs, ResizeAttrs)
+    corners = layer.attrs.corners
+    size = writer.constant(f"{layer.name}.size", writer.shapes[layer.name][1:3], np.int32)
+    writer.operator(
+        "RESIZE_BILINEAR",
+        [*inputs, size],
+        output,
+        "ResizeBilinearOptions",
+        alignCorners=corners == "aligned",
+        halfPixelCenters=corners == "half-pixel",
+    )
 
 
 def _padded(

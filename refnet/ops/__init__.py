@@ -21,6 +21,7 @@ from refnet.ops.elementwise import (
     concat,
     relu,
     relu6,
+    sigmoid,
     softmax,
 )
 from refnet.ops.pools import (
@@ -28,6 +29,7 @@ from refnet.ops.pools import (
     global_average_pool,
     max_pool,
 )
+from refnet.ops.resize import resize_bilinear
 
 __all__ = [
     "add",
@@ -42,6 +44,8 @@ __all__ = [
     "pointwise_conv2d",
     "relu",
     "relu6",
+    "resize_bilinear",
     "separable_conv2d",
+    "sigmoid",
     "softmax",
 ]

@@ -61,6 +61,21 @@ def softmax(x: Array) -> Array:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), element by element: how likely each of several classes is by itself.
+
+    >>> sigmoid(np.array([0.0, 1000.0, -1000.0])).tolist()
+    [0.5, 1.0, 0.0]
+
+    x: any shape, any number type; returns floats in 0 .. 1, of x's type where that is one.
+    """
+    if x.dtype.kind != "f":
+        x = x.astype(np.float64)
+    power = np.exp(-abs(x))  # of numbers that are not positive: it cannot overflow
+    y: Array = np.where(x >= 0, x.dtype.type(1), power) / (1 + power)
+    return y
+
+
 def concat(*xs: Array) -> Array:
     """Maps side by side: the channels of the first, then those of the second, and so on.
 

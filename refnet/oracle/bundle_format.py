@@ -38,6 +38,10 @@ CONVENTIONS = {
     "pools": "average_pool divides by the elements inside the map, or by the whole window where "
     "include_padding is true; max_pool skips what lies outside; global_average_pool is the mean "
     "over H and W.",
+    "resize_bilinear": "Output i of n, for an input of m, lies at i (m - 1) / (n - 1) for corners "
+    "aligned (at 0 where n is 1), (i + 1/2) m / n - 1/2 for half-pixel and i m / n for asymmetric, "
+    "moved into 0 .. m - 1; it is the mean of the two inputs around it, by distance.",
+    "sigmoid": "1 / (1 + exp(-x)).",
     "batch_norm": "gamma * (x - mean) / sqrt(variance + epsilon) + beta.",
     "stored": "A tensor with a file is file[name] * 2^exponent, its sha256 that of its bytes as "
     "they lie in the file.",

@@ -17,12 +17,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from refnet import ops
+from refnet.arguments import check_pair
 from refnet.backend import Case
+from refnet.geometry import neighbours
+from refnet.layer import ResizeAttrs
 from refnet.network import Network
 from refnet.oracle.seeded import integers, seed_of, words
 from refnet.run import apply, run
@@ -83,7 +87,7 @@ def exact_case(network: Network, name: str, *, nonzero: int = 8, batch: int = 1)
 
 
 # How far inputs reach from 0: 4, but for single operations that do something else farther out.
-REACH = {"relu": 16, "relu6": 16, "max_pool": 16, "softmax": 128}
+REACH = {"relu": 16, "relu6": 16, "max_pool": 16, "sigmoid": 16, "softmax": 128}
 
 
 def reach_of(network: Network) -> int:
@@ -109,10 +113,12 @@ def largest_sum(
     >>> largest_sum(Network("y", (layer,), {"x": (2,)}, ("y",)), {"y.weight": weight}, {"x": x})
     7.0
 
-    A mean over 2^k elements makes numbers of k more bits: their sums count 2^k times.
+    A mean over 2^k elements makes numbers of k more bits: their sums count 2^k times. So does a
+    resize whose weights are multiples of 2^-k, and once more 4 times for those engines that form
+    differences of neighbours on the way.
     """
     for layer in network.layers:
-        if layer.op in ("softmax", "batch_norm"):
+        if layer.op in ("sigmoid", "softmax", "batch_norm"):
             raise ValueError(f"layer {layer.name!r}: {layer.op} leaves the whole numbers")
     sizes = {name: abs(tensor) for name, tensor in tensors.items()}
     names = [layer.name for layer in network.layers]
@@ -124,6 +130,8 @@ def largest_sum(
         scale = max(finest[name] for name in layer.inputs)
         if layer.op in ("global_average_pool", "average_pool"):
             scale *= _power_of_two(layer.name, values[0], layer.keywords())
+        if isinstance(layer.attrs, ResizeAttrs):
+            scale *= _finest_weight(layer.name, values[0], layer.attrs)
         finest[layer.name] = scale
         if layer.op == "add":
             size = abs(values[0]) + abs(values[1])
@@ -131,6 +139,21 @@ def largest_sum(
             size = apply(layer, [abs(value) for value in values], sizes, using=ops)
         most = max(most, float(size.max()) * scale)
     return most
+
+
+def _finest_weight(name: str, x: Array, said: ResizeAttrs) -> int:
+    """4 times what the weights of a resize are multiples of, which must be a power of two."""
+    finest = 4
+    for m, output in zip(x.shape[1:3], check_pair(said.size, "size"), strict=True):
+        places = neighbours(m, output, said.corners)
+        parts = [Fraction(n.part, n.whole).denominator for n in places if n.upper > n.lower]
+        # The step itself, m / n, is computed too.
+        parts.append((Fraction(m - 1, max(output - 1, 1)) if said.corners == "aligned"
+                      else Fraction(m, 2 * output)).denominator)  # fmt: skip
+        finest *= max(parts)
+        if any(part & (part - 1) for part in parts):
+            raise ValueError(f"layer {name!r}: {m} to {output} pixels: weights that are not exact")
+    return finest
 
 
 def _power_of_two(name: str, x: Array, said: Mapping[str, Any]) -> int:

@@ -25,6 +25,7 @@ from refnet.layer import (
     MaxPoolAttrs,
     PointwiseAttrs,
     PoolAttrs,
+    ResizeAttrs,
 )
 from refnet.models import build
 from refnet.network import CONVENTIONS, Network
@@ -80,6 +81,20 @@ POOLS: list[tuple[Any, ...]] = [
     (7, 10, 4, 3, 2, "same"),  # windows that overhang the map
     (8, 5, 3, 3, 1, (1, 1, 1, 1)),
 ]
+# rows, columns, M, size, corners: larger, smaller, as large; the first of each kind is exact
+RESIZES: list[tuple[Any, ...]] = [
+    (3, 5, 4, (5, 9), "aligned"),
+    (4, 3, 3, (8, 6), "half-pixel"),
+    (3, 5, 2, (6, 10), "asymmetric"),
+    (1, 1, 5, (4, 3), "aligned"),
+    (5, 4, 3, (7, 13), "aligned"),
+    (5, 4, 3, (7, 13), "half-pixel"),
+    (5, 4, 3, (7, 13), "asymmetric"),
+    (9, 7, 4, (4, 3), "aligned"),
+    (9, 7, 4, (4, 3), "half-pixel"),
+    (9, 7, 4, (1, 5), "aligned"),
+    (33, 6, 3, (257, 6), "aligned"),
+]
 SUITES = ("ops", "v1", "v2", "all", "special")  # "all" is the first three
 
 
@@ -128,8 +143,8 @@ def special_values(*, bits: int = 24) -> Iterator[Question]:
     """
     values = (np.nan, np.inf, -np.inf, -0.0, 2.0**-140)
     for name, network in operations():
-        if name.endswith("-bias") or name.startswith("softmax"):
-            continue  # a softmax of an infinity is NaN throughout
+        if name.endswith("-bias") or name.startswith(("softmax", "resize")):
+            continue  # a softmax of an infinity is NaN throughout; a resize's 0 times one is free
         case = random_case(network, name, bits=bits)
         inputs = {feed: x.copy() for feed, x in case.inputs.items()}
         for feed, x in inputs.items():
@@ -180,7 +195,11 @@ def operations() -> Iterator[tuple[str, Network]]:
         name = f"batch-norm-{epsilon:g}"
         norm = BatchNormAttrs(epsilon)
         yield name, _network(name, {"x": (4, 6, 5)}, "batch_norm", norm, vectors)
-    for op in ("relu", "relu6"):
+    for n, (H, W, M, size, corners) in enumerate(RESIZES):
+        name = f"resize-{n}-{corners}"
+        attrs_of = ResizeAttrs(size, corners)
+        yield name, _network(name, {"x": (H, W, M)}, "resize_bilinear", attrs_of)
+    for op in ("relu", "relu6", "sigmoid"):
         yield op, _network(op, {"x": (5, 4, 3)}, op)
     two = {"x": (3, 5, 4), "x2": (3, 5, 4)}
     yield "add", _network("add", two, "add")

@@ -1,8 +1,8 @@
 """Small networks of whole numbers, drawn at random, on which float32 has no excuse.
 
-Chains, blocks as in V1 and V2, residual sums and concatenations of every operation but softmax, on
-odd maps, with any stride, dilation, padding and multiplier. A value may have several readers, each
-with a padding of its own; any value may be an output or a tap.
+Chains, blocks as in V1 and V2, residual sums and concatenations of every operation but sigmoid and
+softmax, on odd maps, with any stride, dilation, padding and multiplier. A value may have several
+readers, each with a padding of its own; any value may be an output or a tap.
 
 Weights are -1, 0 and 1, inputs and biases small integers; batch norms multiply by -1, 1 or 2 (their
 variance and epsilon add up to 4, a square), and means divide by powers of two. So every sum is of
@@ -32,6 +32,7 @@ from refnet.layer import (
     MaxPoolAttrs,
     PointwiseAttrs,
     PoolAttrs,
+    ResizeAttrs,
     output_shape,
 )
 from refnet.network import Network
@@ -44,7 +45,7 @@ Details = tuple[Attrs | None, dict[str, Shape]]
 EPSILON = 3.0  # with a variance of 1 the root is 2
 ON_MAPS = (
     "conv2d", "depthwise_conv2d", "pointwise_conv2d", "batch_norm", "relu", "relu6",
-    "max_pool", "average_pool", "add", "concat",
+    "max_pool", "average_pool", "add", "concat", "resize_bilinear",
 )  # fmt: skip
 ON_VECTORS = ("dense", "batch_norm", "relu", "relu6", "add")
 
@@ -206,6 +207,14 @@ def _details(draw: st.DrawFn, op: str, shape: Shape) -> Details:
             counted = draw(st.booleans())
             size = draw(st.tuples(*[st.sampled_from([1, 2, 4] if counted else [1, 2])] * 2))
             return PoolAttrs(size, draw(_pads(size)), stride, counted), {}
+        case "resize_bilinear":
+            _, H, W, _ = shape
+            if H * W > 100:  # one after the other they would grow without end
+                return ResizeAttrs((H, W), "aligned"), {}
+            # Weights of 1/2, or 1/4 and 3/4 on half pixels, on either axis.
+            corners = draw(st.sampled_from(["aligned", "half-pixel", "asymmetric"]))
+            size = (2 * H - 1, 2 * W - 1) if corners == "aligned" else (2 * H, 2 * W)
+            return ResizeAttrs(size, corners), {}
     return None, {}
 
 
@@ -235,6 +244,8 @@ def exact(case: Drawn) -> bool:
             size[layer.name] = apply(layer, x, sizes)
         if layer.op in ("average_pool", "global_average_pool"):
             unit *= _divisor(layer, x[0])
+        if layer.op == "resize_bilinear":
+            unit *= 4 * 16  # differences of neighbours on the way, a quarter on both axes
         units[layer.name] = unit
         if size[layer.name].max() * unit >= 2**24:
             return False

@@ -96,6 +96,12 @@ def _step(
             return lambda x, y: x + y
         case "concat":
             return lambda *xs: torch.cat(xs, dim=1)
+        case "resize_bilinear" if layer.keywords()["corners"] != "asymmetric":
+            said: dict[str, Any] = layer.keywords()
+            size, aligned = check_pair(said["size"], "size"), said["corners"] == "aligned"
+            return lambda x: functional.interpolate(x, size, mode="bilinear", align_corners=aligned)
+        case "sigmoid":
+            return torch.sigmoid
         case "softmax":
             return lambda x: functional.softmax(x, dim=1)
     raise NotImplementedError(f"layer {layer.name!r}: {layer.op} in PyTorch")

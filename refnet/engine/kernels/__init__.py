@@ -5,14 +5,14 @@ worker's list the calls that every run will make: NumPy functions on views of me
 already there. `share` says which rows and channels of the output are this worker's.
 
 `products` holds what ends in a matrix product, `windows` what slides a window over each channel,
-`elementwise` the rest.
+`resize` what stretches a map, `elementwise` the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from refnet.engine.kernels import elementwise, products, windows
+from refnet.engine.kernels import elementwise, products, resize, windows
 from refnet.engine.kernels.worklist import Output, Share, Worklist
 from refnet.engine.maps import Map
 from refnet.engine.units import Unit
@@ -34,6 +34,8 @@ KERNELS: dict[str, Kernel] = {
     "batch_norm": elementwise.batch_norm,
     "relu": elementwise.activation,
     "relu6": elementwise.activation,
+    "resize_bilinear": resize.resize_bilinear,
+    "sigmoid": elementwise.sigmoid,
     "softmax": elementwise.softmax,
     "add": elementwise.add,
     "concat": elementwise.concat,

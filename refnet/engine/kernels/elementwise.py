@@ -82,6 +82,18 @@ def global_average_pool(
     work.add("rest", np.divide, y, np.float32(H * W), out=y)
 
 
+def sigmoid(
+    work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, share: Share
+) -> None:
+    """1 / (1 + exp(-x)), in place; an exp that overflows makes the 0 that it should."""
+    for rows in work.tiles(share.rows, _row_bytes(output.map, share)):
+        x, y = inputs[0].view(rows, share.channels), output.map.view(rows, share.channels)
+        work.add("rest", np.negative, x, out=y)
+        work.add("rest", np.exp, y, out=y)
+        work.add("rest", np.add, y, np.float32(1), out=y)
+        work.add("rest", np.reciprocal, y, out=y)
+
+
 def softmax(
     work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, share: Share
 ) -> None:

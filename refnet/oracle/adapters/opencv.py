@@ -11,6 +11,10 @@ from refnet.export.onnx import to_onnx
 from refnet.network import Network
 from refnet.oracle.adapters.border import named, require, taken, to_nchw
 
+# Seen in 5.0: a constant map of 4 becomes one of 3.999996, in every convention of corners, and a
+# map of one pixel does too, where nothing is to be computed.
+RESIZE = "resize_bilinear in OpenCV, whose weights do not add up to 1"
+
 
 class OpenCV:
     """cv2.dnn in float32, direct: blocked loops in OpenCV 5, and Winograd switched off for 4.
@@ -28,6 +32,9 @@ class OpenCV:
 
     def prepare(self, network: Network, tensors: Mapping[str, Array], batch: int = 1) -> Runner:
         """One Net for the exported model."""
+        for layer in network.layers:
+            if layer.op == "resize_bilinear":
+                raise NotImplementedError(f"layer {layer.name!r}: {RESIZE}")
         model = to_onnx(network, tensors, batch=batch).SerializeToString()
         net = self._engine.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
         net.setPreferableBackend(self._engine.dnn.DNN_BACKEND_OPENCV)

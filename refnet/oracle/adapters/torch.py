@@ -112,8 +112,13 @@ def _apply(torch: Any, layer: Layer, xs: list[Any], params: list[Any]) -> Any:
             return functional.relu(x)
         case "relu6":
             return functional.relu6(x)
+        case "sigmoid":
+            return torch.sigmoid(x)
         case "softmax":
             return functional.softmax(x, dim=1)
+        case "resize_bilinear" if said["corners"] != "asymmetric":
+            size, aligned = check_pair(said["size"], "size"), said["corners"] == "aligned"
+            return functional.interpolate(x, size, mode="bilinear", align_corners=aligned)
         case "global_average_pool":
             return x.mean(dim=(2, 3))
         case "average_pool":
@@ -126,7 +131,8 @@ def _apply(torch: Any, layer: Layer, xs: list[Any], params: list[Any]) -> Any:
             return xs[0] + xs[1]
         case "concat":
             return torch.cat(xs, dim=1)
-    raise NotImplementedError(f"layer {layer.name!r}: {layer.op} in PyTorch")
+    said_so = f" ({said['corners']})" if "corners" in said else ""
+    raise NotImplementedError(f"layer {layer.name!r}: {layer.op}{said_so} in PyTorch")
 
 
 def _average_pool(torch: Any, layer: Layer, x: Any) -> Any:

@@ -47,6 +47,7 @@ const OPS = {
   global_average_pool: ([x], _, y) =>
     pool([x], _, map(y, 1, 1), { size: x.shape.slice(1, 3), stride: [1, 1] }),
   relu: each((n) => Math.max(n, 0)), relu6: each((n) => Math.min(Math.max(n, 0), 6)),
+  sigmoid: each((n) => 1 / (1 + Math.exp(-n))),
   add: each((n, k, z) => n + z.v[k]),
   batch_norm: each((n, k, _, [g, b, mean, variance], a, y) => ((c) =>
     (g.v[c] * (n - mean.v[c])) / Math.sqrt(variance.v[c] + a.epsilon) + b.v[c]
@@ -56,6 +57,20 @@ const OPS = {
       const row = Array.from(x.v.subarray(b, b + N)), most = Math.max(...row);
       const powers = row.map((n) => Math.exp(n - most)), all = powers.reduce((p, q) => p + q);
       powers.forEach((n, k) => (y.v[b + k] = n / all));
+    }
+  },
+  resize_bilinear([{ shape: [B, H, W, M], v }], _, { shape: [, R, C], v: y }, { corners }) {
+    const place = (i, n, m) => { // [input, its weight] twice
+      const p = corners === "aligned" ? (n > 1 ? (i * (m - 1)) / (n - 1) : 0)
+        : corners === "half-pixel" ? ((i + 0.5) * m) / n - 0.5 : (i * m) / n;
+      const q = Math.min(Math.max(p, 0), m - 1), l = Math.floor(q);
+      return [[l, 1 - q + l], [Math.min(l + 1, m - 1), q - l]];
+    };
+    for (let k = 0; k < y.length; k++) {
+      const m = k % M, c = Math.floor(k / M) % C, r = Math.floor(k / M / C) % R;
+      const b = Math.floor(k / M / C / R);
+      for (const [i, s] of place(r, R, H)) for (const [j, t] of place(c, C, W))
+        y[k] += s * t * v[((b * H + i) * W + j) * M + m];
     }
   },
   concat(inputs, _, y, a, first = 0) {
