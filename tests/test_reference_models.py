@@ -265,7 +265,7 @@ def test_batch_norm_is_refused_where_the_published_network_has_none(model):
         build(model, batch_norm=True)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [name for name in MODELS if name not in ("deeplab", "ssdlite")])
 def test_every_model_is_built_by_name_with_the_options_that_all_take(model):
     network = build(model, resolution=224, classes=10, conventions=CAFFE, batch_norm=False)
     assert network.shapes()["softmax"] == (1, 10)

@@ -10,22 +10,26 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
+from refnet.models.deeplab import deeplab
 from refnet.models.inception_v3 import inception_v3
 from refnet.models.mobilenet_standard import mobilenet_standard
 from refnet.models.mobilenet_v1 import mobilenet_v1
 from refnet.models.mobilenet_v2 import mobilenet_v2
 from refnet.models.squeezenet import squeezenet
+from refnet.models.ssdlite import ssdlite
 from refnet.models.vgg16 import vgg16
 from refnet.network import Network
 
 __all__ = [
     "MODELS",
     "build",
+    "deeplab",
     "inception_v3",
     "mobilenet_standard",
     "mobilenet_v1",
     "mobilenet_v2",
     "squeezenet",
+    "ssdlite",
     "vgg16",
 ]
 
@@ -37,6 +41,9 @@ MODELS: dict[str, Callable[..., Network]] = {
     "vgg16": vgg16,
     "squeezenet": squeezenet,
     "inception_v3": inception_v3,
+    # What people do with MobileNet beyond naming what is in a photo.
+    "deeplab": deeplab,
+    "ssdlite": ssdlite,
 }
 
 

@@ -33,6 +33,7 @@ class Builder:
 
     def __init__(self, resolution: Pair, conventions: Conventions, *, batch_norm: bool) -> None:
         self.conventions, self.batch_norm = conventions, batch_norm
+        self.activation: str = conventions.activation  # of what is added from here on
         self.inputs: dict[str, Shape] = {"image": (*check_pair(resolution, "resolution"), 3)}
         self.layers: list[Layer] = []
         self.last = "image"
@@ -64,17 +65,28 @@ class Builder:
         self.last = name
 
     def convolution(
-        self, name: str, channels: int, *, kernel: Pair, stride: int, padding: Padding | None = None
+        self,
+        name: str,
+        channels: int,
+        *,
+        kernel: Pair,
+        stride: int,
+        dilation: int = 1,
+        padding: Padding | None = None,
     ) -> None:
         """A standard convolution with what follows it; padding by the conventions unless given."""
-        padding = self.conventions.pad(kernel) if padding is None else padding
-        attrs = ConvAttrs(padding=padding, stride=stride)
+        if padding is None:
+            rows, columns = check_pair(kernel, "kernel")
+            reach = ((rows - 1) * dilation + 1, (columns - 1) * dilation + 1)
+            padding = self.conventions.pad(reach)
+        attrs = ConvAttrs(padding, stride, dilation)
         weight = (*check_pair(kernel, "kernel"), self.channels, channels)
         self._learned(name, "conv2d", attrs, weight, channels, activation=True)
 
-    def depthwise(self, name: str, *, kernel: int = 3, stride: int) -> None:
+    def depthwise(self, name: str, *, kernel: int = 3, stride: int, dilation: int = 1) -> None:
         """A depthwise convolution, one filter a channel, with what follows it."""
-        attrs = DepthwiseAttrs(padding=self.conventions.pad(kernel), stride=stride)
+        reach = (kernel - 1) * dilation + 1
+        attrs = DepthwiseAttrs(self.conventions.pad(reach), stride, dilation)
         weight = (kernel, kernel, self.channels, 1)
         self._learned(name, "depthwise_conv2d", attrs, weight, self.channels, activation=True)
 
@@ -83,6 +95,14 @@ class Builder:
         weight = (1, 1, self.channels, channels)
         attrs = PointwiseAttrs()
         self._learned(name, "pointwise_conv2d", attrs, weight, channels, activation=activation)
+
+    def predictor(self, name: str, channels: int, *, kernel: int = 1) -> None:
+        """A convolution with a bias and nothing after it: a network's last layer."""
+        params = {"weight": (kernel, kernel, self.channels, channels), "bias": (channels,)}
+        if kernel == 1:
+            self.add(name, "pointwise_conv2d", PointwiseAttrs(), params)
+        else:
+            self.add(name, "conv2d", ConvAttrs(self.conventions.pad(kernel)), params)
 
     def residual(self, name: str, other: str) -> None:
         """The sum of the last layer and an earlier one."""
@@ -129,7 +149,33 @@ class Builder:
         else:
             self.add(name, op, attrs, {"weight": weight, "bias": (channels,)})
         if activation:
-            self.add(f"{name}.activation", self.conventions.activation)
+            self.add(f"{name}.activation", self.activation)
+
+
+class Atrous:
+    """Strides until an output stride is reached; from then on dilations in their place.
+
+    >>> atrous = Atrous(8, reached=4)
+    >>> [atrous.next(stride) for stride in (2, 1, 2, 1, 2, 1)]
+    [(2, 1), (1, 1), (1, 1), (1, 2), (1, 2), (1, 4)]
+
+    Source: the authors' implementation (tensorflow/models, slim, `conv_blocks` and
+    `mobilenet.py`): the layer whose stride is taken keeps the dilation of those before it.
+    """
+
+    def __init__(self, output_stride: int, *, reached: int) -> None:
+        if output_stride not in (8, 16, 32):
+            raise ValueError(f"output_stride: {output_stride!r}, expected 8, 16 or 32")
+        self._most, self._reached, self._dilation = output_stride, reached, 1
+
+    def next(self, stride: int) -> tuple[int, int]:
+        """The (stride, dilation) of the next layer, whose table asks for `stride`."""
+        if self._reached * stride <= self._most:
+            self._reached *= stride
+            return stride, self._dilation
+        dilation = self._dilation
+        self._dilation *= stride
+        return 1, dilation
 
 
 def with_relu(conventions: Conventions, classes: int | None) -> Conventions:
@@ -141,6 +187,20 @@ def with_relu(conventions: Conventions, classes: int | None) -> Conventions:
     """
     classes = conventions.classes if classes is None else classes
     return replace(conventions, activation="relu", classes=classes)
+
+
+def with_classes(conventions: Conventions, classes: int | None, usual: int) -> Conventions:
+    """The conventions of a network that is not trained on ImageNet: `usual` classes where neither
+    `classes` nor the conventions, which have ImageNet's 1000 unless told otherwise, say another
+    number.
+
+    >>> from refnet.network import TENSORFLOW
+    >>> with_classes(TENSORFLOW, None, 21).classes, with_classes(TENSORFLOW, 5, 21).classes
+    (21, 5)
+    """
+    if classes is None:
+        classes = usual if conventions.classes == 1000 else conventions.classes
+    return replace(conventions, classes=classes)
 
 
 def refuse_batch_norm(batch_norm: bool, model: str) -> None:

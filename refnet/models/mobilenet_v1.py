@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from refnet.arguments import check_positive
 from refnet.geometry import Pair
-from refnet.models.builder import Builder
+from refnet.models.builder import Atrous, Builder
 from refnet.network import TENSORFLOW, Conventions, Network
 
 #          N  s      output channels of the pointwise layer, stride of the depthwise layer
@@ -49,15 +49,24 @@ def mobilenet_v1(
     if classes is not None:
         conventions = replace(conventions, classes=classes)
     builder = Builder(resolution, conventions, batch_norm=batch_norm)
-    builder.convolution("stem", _scaled(32, alpha), kernel=3, stride=2)
-    for number, (channels, stride) in enumerate(SHALLOW if shallow else BLOCKS, 1):
-        builder.depthwise(f"block{number}.depthwise", stride=stride)
-        builder.pointwise(f"block{number}.pointwise", _scaled(channels, alpha))
+    backbone(builder, alpha, shallow=shallow)
     builder.classifier()
     rows, columns, _ = builder.inputs["image"]
     size = f"{rows}" if rows == columns else f"{rows}x{columns}"
     kind = "_shallow" if shallow else ""
     return builder.network(f"mobilenet_v1{kind}_{alpha}_{size}", ["softmax"])
+
+
+def backbone(
+    builder: Builder, alpha: float, *, shallow: bool = False, output_stride: int = 32
+) -> None:
+    """The stem and the blocks, added to a network in the making; output_stride as for V2's."""
+    builder.convolution("stem", _scaled(32, alpha), kernel=3, stride=2)
+    atrous = Atrous(output_stride, reached=2)
+    for number, (channels, wanted) in enumerate(SHALLOW if shallow else BLOCKS, 1):
+        stride, dilation = atrous.next(wanted)
+        builder.depthwise(f"block{number}.depthwise", stride=stride, dilation=dilation)
+        builder.pointwise(f"block{number}.pointwise", _scaled(channels, alpha))
 
 
 def _scaled(channels: int, alpha: float) -> int:

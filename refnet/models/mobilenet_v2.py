@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from refnet.arguments import check_count, check_positive
 from refnet.geometry import Pair
-from refnet.models.builder import Builder
+from refnet.models.builder import Atrous, Builder
 from refnet.network import TENSORFLOW, Conventions, Network
 
 #           t    c  n  s      expansion, channels, repeats, first stride
@@ -48,23 +48,43 @@ def mobilenet_v2(
     check_count(expansion, "expansion")
     check_count(divisor, "divisor")
     builder = Builder(resolution, conventions, batch_norm=batch_norm)
-    builder.convolution("stem", rounded(32 * alpha, divisor), kernel=3, stride=2)
-    number = 0
-    for t, c, n, s in BLOCKS:
-        for repeat in range(n):
-            number += 1
-            _block(
-                builder,
-                f"block{number}",
-                expansion=1 if t == 1 else expansion,
-                channels=rounded(c * alpha, divisor),
-                stride=s if repeat == 0 else 1,
-            )
+    backbone(builder, alpha, expansion=expansion, divisor=divisor)
     builder.pointwise("head", rounded(1280 * max(1.0, alpha), divisor))
     builder.classifier()
     rows, columns, _ = builder.inputs["image"]
     size = f"{rows}" if rows == columns else f"{rows}x{columns}"
     return builder.network(f"mobilenet_v2_{alpha}_{size}", ["softmax"])
+
+
+def backbone(
+    builder: Builder,
+    alpha: float,
+    *,
+    expansion: int = 6,
+    divisor: int = 8,
+    output_stride: int = 32,
+) -> None:
+    """The stem and the 17 blocks, added to a network in the making.
+
+    output_stride: pixels of the image to one of the last map. Once it is reached, a block that
+    would take every second pixel takes all, and the filters of those after it are dilated to
+    reach as far as before (DeepLabv3, arXiv:1706.05587, section 3.1).
+    """
+    builder.convolution("stem", rounded(32 * alpha, divisor), kernel=3, stride=2)
+    atrous = Atrous(output_stride, reached=2)
+    number = 0
+    for t, c, n, s in BLOCKS:
+        for repeat in range(n):
+            number += 1
+            stride, dilation = atrous.next(s if repeat == 0 else 1)
+            _block(
+                builder,
+                f"block{number}",
+                expansion=1 if t == 1 else expansion,
+                channels=rounded(c * alpha, divisor),
+                stride=stride,
+                dilation=dilation,
+            )
 
 
 def rounded(channels: float, divisor: int) -> int:
@@ -79,12 +99,14 @@ def rounded(channels: float, divisor: int) -> int:
     return nearest + divisor if nearest < 0.9 * channels else nearest
 
 
-def _block(builder: Builder, name: str, *, expansion: int, channels: int, stride: int) -> None:
+def _block(
+    builder: Builder, name: str, *, expansion: int, channels: int, stride: int, dilation: int
+) -> None:
     """An inverted residual block (figure 3): expand, filter each channel, project."""
     entry = builder.last
     if expansion != 1:
         builder.pointwise(f"{name}.expand", builder.channels * expansion)
-    builder.depthwise(f"{name}.depthwise", stride=stride)
+    builder.depthwise(f"{name}.depthwise", stride=stride, dilation=dilation)
     builder.pointwise(f"{name}.project", channels, activation=False)
     if stride == 1 and builder.shapes[entry][-1] == channels:
         builder.residual(f"{name}.add", entry)
