@@ -14,7 +14,8 @@ has a name, a checkpoint names its recipe, and to compare two implementations of
 >>> x.shape, x.dtype, x.min(), x.max()
 ((1, 224, 224, 3), dtype('float32'), np.float32(1.0), np.float32(1.0))
 >>> list(RECIPES)
-['tf-slim', 'half-pixel', 'pillow-crop', 'pillow-box', 'squash', 'torchvision', 'caffe']
+['tf-slim', 'half-pixel', 'pillow-crop', 'pillow-box', 'squash', 'tf-resize', 'torchvision',
+'caffe']
 """
 
 from __future__ import annotations
@@ -87,6 +88,19 @@ def preprocess(
     return recipe(pixels, resolution)
 
 
+def stretched(pixels: Pixels, recipe: Preprocessing, size: tuple[int, int]) -> NDArray[np.float32]:
+    """The input tensor of a whole picture at any size, normalised as a recipe does.
+
+    >>> stretched(np.zeros((8, 6, 3), np.uint8), RECIPES["squash"], (2, 4)).shape
+    (1, 2, 4, 3)
+
+    size: rows and columns; Pillow's antialiased bilinear, as in the recipe "squash".
+    """
+    rows, columns = arguments.check_pair(size, "size")
+    x = recipe.normalise(np.asarray(_pillow(pixels, rows, columns)))
+    return np.ascontiguousarray(x[np.newaxis], dtype=np.float32)
+
+
 # Geometry in two steps: what is kept, and how it is resampled.
 
 
@@ -143,6 +157,11 @@ def _tf_slim(pixels: Pixels, resolution: int) -> Array:
     kept = _central(pixels)
     H, W, _ = kept.shape
     return _bilinear(kept, _corner_aligned(H, resolution), _corner_aligned(W, resolution))
+
+
+def _tf_resize(pixels: Pixels, resolution: int) -> Array:
+    H, W, _ = pixels.shape
+    return _bilinear(pixels, _corner_aligned(H, resolution), _corner_aligned(W, resolution))
 
 
 def _half_pixel_crop(pixels: Pixels, resolution: int) -> Array:
@@ -241,6 +260,14 @@ RECIPES: dict[str, Preprocessing] = {
             "squash",
             "the whole picture whatever its shape, Pillow's antialiased bilinear, -1 .. 1",
             _squash,
+            _plus_minus_one,
+        ),
+        # TensorFlow's detectors: the graph itself resizes what it is fed (ResizeBilinear).
+        Preprocessing(
+            "tf-resize",
+            "the whole picture whatever its shape, bilinear from the corner without antialiasing, "
+            "-1 .. 1",
+            _tf_resize,
             _plus_minus_one,
         ),
         # V2's own: torchvision's ImageClassification(crop_size=224), whose resize is to 256.

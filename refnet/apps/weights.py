@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from refnet.apps import architecture
-from refnet.checkpoints import manifest
+from refnet.checkpoints import fetched, manifest
 from refnet.network import CONVENTIONS
 from refnet.tables import align
 
@@ -14,7 +14,7 @@ from refnet.tables import align
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own verbs."""
     verbs = parser.add_subparsers(metavar="WHAT", required=True)
-    listing = verbs.add_parser("list", help="the checkpoints that come with refnet")
+    listing = verbs.add_parser("list", help="the checkpoints that refnet knows")
     listing.set_defaults(run=_list)
     verify = verbs.add_parser(
         "verify", help="check hashes, numbers, and that the upstream files give the same bits"
@@ -24,10 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verify.set_defaults(run=_verify)
     fetch = verbs.add_parser("fetch", help="download a checkpoint's upstream file to the cache")
-    fetch.add_argument("name", metavar="NAME", help=", ".join(manifest.ALIASES))
+    fetch.add_argument(
+        "name", metavar="NAME", help=", ".join([*manifest.ALIASES, *fetched.ALIASES])
+    )
     fetch.set_defaults(run=_fetch)
     convert = verbs.add_parser("convert", help="make a checkpoint of another framework's file")
-    convert.add_argument("file", metavar="FILE", type=Path, help=".tflite .pth .h5 .caffemodel")
+    convert.add_argument(
+        "file", metavar="FILE", type=Path, help=".tflite .pth .h5 .caffemodel .json"
+    )
     convert.add_argument(
         "--as", dest="model", metavar="MODEL", required=True, help="what FILE holds: v1 or v2"
     )
@@ -49,6 +53,10 @@ def _list(_: argparse.Namespace) -> int:
     for name, entry in manifest.entries().items():
         size = f"{entry.bytes / 1e6:.1f} MB"
         rows.append((name, short.get(name, ""), size, entry.licence, entry.description))
+    for name, other in fetched.entries().items():
+        size = f"{sum(said['bytes'] for said in other.files.values()) / 1e6:.1f} MB"
+        alias = {full: word for word, full in fetched.ALIASES.items()}.get(name, "")
+        rows.append((name, alias, size, other.licence, f"{other.description} (fetched)"))
     print(align(rows))
     return 0
 
@@ -67,7 +75,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _fetch(arguments: argparse.Namespace) -> int:
     from refnet.checkpoints.fetch import fetch
 
-    print(fetch(manifest.entry(arguments.name)))
+    if arguments.name in fetched.names():
+        print(fetched.fetch_files(fetched.entry(arguments.name)))
+    else:
+        print(fetch(manifest.entry(arguments.name)))
     return 0
 
 

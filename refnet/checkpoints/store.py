@@ -24,7 +24,8 @@ def load(name: str | Path) -> Checkpoint:
     >>> sum(tensor.size for tensor in load("v1").tensors.values())
     4222057
 
-    A shipped file is checked against its hash, every time.
+    A shipped file is checked against its hash, every time. The names of `refnet.checkpoints.
+    fetched` are known too: these are downloaded once.
     Raises ValueError for an unknown name, ChecksumError for a file that has changed,
     ValueError for a file that is no checkpoint of refnet's or holds NaNs.
     """
@@ -32,10 +33,14 @@ def load(name: str | Path) -> Checkpoint:
         entry = manifest.entry(str(name))
         check_sha256(entry.path, entry.sha256, entry.bytes)
         return read(entry.path)
+    from refnet.checkpoints import fetched  # its converter needs this module
+
+    if str(name) in fetched.names():
+        return fetched.load(str(name))
     path = Path(name)
     if path.is_file():
         return read(path)
-    known = ", ".join(manifest.names())
+    known = ", ".join([*manifest.names(), *fetched.names()])
     raise ValueError(f"model: {str(name)!r} is neither a checkpoint ({known}) nor a file")
 
 

@@ -47,4 +47,4 @@ def test_a_reader_in_javascript_answers_every_case(whole, tmp_path, capsys):
     drawn = sum(case["kind"] != "preprocess" for case in cases)
     assert f"{drawn} questions: all hold" in capsys.readouterr().out
     assert main(judge) == 1  # the pictures are not answered
-    assert f"Not answered: 35 of {drawn + 35} cases: even-caffe," in capsys.readouterr().out
+    assert f"Not answered: 40 of {drawn + 40} cases: even-caffe," in capsys.readouterr().out
