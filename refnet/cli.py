@@ -16,6 +16,9 @@ from refnet.errors import one_line
 
 VERBS = {
     "classify": "name what is in photos",
+    "detect": "what is in photos, and where",
+    "segment": "which pixels of photos belong to what",
+    "features": "what a network sees in photos, for other programs",
     "show": "print a network as its paper's table",
     "cost": "what a network or a layer costs, and what other tools make of it",
     "compare": "networks side by side",
