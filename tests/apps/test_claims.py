@@ -34,11 +34,13 @@ EXPECTED = {
         preprocess-order metal-depthwise-symmetric v2-better fps-20
         paper-v1-95-75 paper-v1-table3 paper-v1-shallow paper-v1-alpha paper-v1-squeezenet-params
         paper-v1-dogs paper-v1-8-to-9 paper-v1-28 paper-v2-smallest-params
+        paper-v2-ssdlite-params paper-v2-detectors
         """,
     "ROUNDED": """
         params-v2-ratio macs-v2 v2-twice-as-fast nine-times-network alpha-squared nine-times
         preprocess paper-v1-nearly-all-fc paper-v1-rho paper-v1-32-27 paper-v1-0.5-160
         paper-v2-params
+        paper-v2-ssd
         """,
     "CONVENTION": """
         params-v1-metal params-v2-metal params-v1-table params-v2-table alpha-squared-params
@@ -46,6 +48,8 @@ EXPECTED = {
         depthwise-same-weights batch-norm-ignored preprocess-means central-crop
         paper-v1-table2-rest paper-v1-full-conv paper-v1-vgg16 paper-v1-squeezenet-macs
         paper-v1-squeezenet-22
+        paper-v2-ssdlite-macs paper-v2-deeplab-params paper-v2-deeplab-aspp-16
+        paper-v2-deeplab-aspp-8 paper-v2-deeplab-16 paper-v2-deeplab-8
         """,
     "MISPRINT": """
         table1-last-dw table1-name-onv formula-filter formula-small-n separable-31x3
@@ -54,10 +58,12 @@ EXPECTED = {
     "FALSE": """
         stride-only-first separable-always speed-as-macs paper-v2-v1-macs v2-width-1.4
         v2-width-1.4-params paper-v2-smallest
+        paper-v2-deeplab-v1-16 paper-v2-deeplab-v1-8
         """,
     "QUOTED": """
         fps-v1 fps-v2 fps-ipad fps-ssdlite 27-not-10 inception-3 accuracy-paper accuracy-caffe
         accuracy-v1 accuracy-v2 accuracy-squeezenet
+        paper-v2-map paper-v2-miou
         """,
 }
 VERDICTS = {name: verdict for verdict, names in EXPECTED.items() for name in names.split()}

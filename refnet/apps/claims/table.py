@@ -13,7 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from refnet.apps.claims import architecture, counts, formulas, images, measured, papers, table1
+from refnet.apps.claims import (
+    architecture,
+    counts,
+    formulas,
+    images,
+    measured,
+    papers,
+    table1,
+    tasks,
+)
 from refnet.apps.claims.verdicts import Claim
 
 CLAIMS: tuple[Claim, ...] = (
@@ -24,6 +33,7 @@ CLAIMS: tuple[Claim, ...] = (
     *images.CLAIMS,
     *measured.CLAIMS,
     *papers.CLAIMS,
+    *tasks.CLAIMS,
 )
 
 
