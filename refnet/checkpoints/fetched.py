@@ -73,17 +73,30 @@ def entry(name: str) -> Fetched:
     return known[full]
 
 
+def at_hand(name: str) -> bool:
+    """Whether a checkpoint's files are in the cache.
+
+    >>> from unittest.mock import patch
+    >>> with patch.dict("os.environ", REFNET_CACHE="no-such-folder"):
+    ...     print(at_hand("deeplab"))
+    False
+    """
+    found = entry(name)
+    try:
+        found.check(found.folder)
+    except (OSError, ChecksumError):
+        return False
+    return True
+
+
 def fetch_files(found: Fetched) -> Path:
     """The first of the published files, in the cache with the others, from there or a carrier.
 
     Raises ValueError, with one clause for each carrier tried, where none has them.
     """
     first = found.folder / next(iter(found.files))
-    try:
-        found.check(found.folder)
+    if at_hand(found.name):
         return first
-    except (OSError, ChecksumError):
-        pass  # not there yet, or damaged
     fetch.check_writable(first)
     failures = []
     for carrier in found.carriers:

@@ -23,6 +23,7 @@ import numpy as np
 from refnet.backend import Arithmetic, Backend, Case
 from refnet.bounds import Value, propagate
 from refnet.bounds.formats import float_format
+from refnet.checkpoints import fetched
 from refnet.errors import one_line
 from refnet.layer import Layer
 from refnet.network import Network
@@ -78,11 +79,17 @@ def check(
 
 
 def all_questions(suite: str, bits: int = 24) -> Iterator[Question]:
-    """Drawn questions, then real photos through real weights."""
+    """Drawn questions, then real photos through real weights.
+
+    Weights that do not come with refnet are used where they have been fetched; nothing is
+    downloaded for a question.
+    """
     yield from questions(suite, bits=bits)
     for model in ("v1", "v2"):
         if suite in (model, "all"):
             yield from real_questions(model)
+    if suite in fetched.ALIASES and fetched.at_hand(suite):
+        yield from real_questions(suite)
 
 
 def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Result]:

@@ -95,7 +95,11 @@ RESIZES: list[tuple[Any, ...]] = [
     (9, 7, 4, (1, 5), "aligned"),
     (33, 6, 3, (257, 6), "aligned"),
 ]
-SUITES = ("ops", "v1", "v2", "all", "special")  # "all" is the first three
+SUITES = ("ops", "v1", "v2", "all", "ssdlite", "deeplab", "special")  # "all" is the first three
+# Of the networks that do something else with MobileNet: up to where numbers stay whole, and
+# the sizes at which the mean of DeepLab's map is over a power of two.
+WHOLE = {"ssdlite": [f"{head}{k}" for head in ("box", "class") for k in range(6)],
+         "deeplab": ["classifier"]}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ def questions(suite: str, *, bits: int = 24) -> Iterator[Question]:
     for model in ("v1", "v2"):
         if suite in (model, "all"):
             yield from networks(model, bits=bits)
+    if suite in WHOLE:
+        yield from networks(suite, bits=bits)
     if suite == "special":
         yield from special_values(bits=bits)
 
@@ -248,7 +254,7 @@ def networks(model: str, *, bits: int = 24) -> Iterator[Question]:
     for conventions in ("tensorflow", "pytorch"):
         plain = build(model, resolution=64, conventions=CONVENTIONS[conventions], batch_norm=False)
         name = f"{plain.name}-{conventions}"
-        case = exact_case(plain.cut(["classifier"]), name)
+        case = exact_case(plain.cut(WHOLE.get(model, ["classifier"])), name)
         yield Question(model, "exact", case)
         unfolded = build(model, alpha=0.5, resolution=96, conventions=CONVENTIONS[conventions])
         name = f"{unfolded.name}-{conventions}"
