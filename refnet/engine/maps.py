@@ -129,8 +129,9 @@ class Map:
         """(rows, D_K, taps, W * C): what tap, tap + phases, ... of a kernel's row meet, in runs.
 
         Where the stride is the number of phases, the columns under one tap of all the windows in
-        a row lie side by side, and those under the tap `phases` further begin one column later.
-        The columns' dilation is 1, and `channels` are a whole piece.
+        a row lie side by side, and those under the tap `phases` further begin one column later, or
+        a dilation later where there is one phase. With more the dilation is 1. `channels` are a
+        whole piece.
         """
         y, x = axes
         start = self._start(axes, rows, channels, tap)
@@ -139,7 +140,7 @@ class Map:
         return as_strided(
             start,
             (rows.stop - rows.start, y.kernel, taps, x.output * start.shape[-1]),
-            (y.stride * s_y, y.dilation * s_y, s_x, s_c),
+            (y.stride * s_y, y.dilation * s_y, x.dilation * s_x, s_c),
         )
 
     def _start(self, axes: tuple[Axis, Axis], rows: slice, channels: slice, tap: int) -> Array:

@@ -149,7 +149,7 @@ def test_rewriting_nothing_is_accepted(path):
 
 
 def test_an_unknown_name_is_refused_with_the_names_that_are_known():
-    known = "v1, v2, mobilenet_v1_1.0_224, mobilenet_v2_1.0_224"
+    known = "v1, v2, mobilenet_v1_1.0_224, mobilenet_v2_1.0_224, deeplab, ssdlite, .*_1.0_300"
     with pytest.raises(ValueError, match=rf"'nonsense' is neither a checkpoint \({known}\) nor"):
         load("nonsense")
 

@@ -48,7 +48,8 @@ def _columns(work: Worklist, x: Array, across: Sequence[Neighbour]) -> Array:
     wide, term = work.scratch("resized", shape), work.scratch("resized term", shape)
     f = np.array([n.part / n.whole if n.upper > n.lower else 0.0 for n in across])
     for ends, weight, out in (("lower", 1 - f, wide), ("upper", f, term)):
-        index = np.array([getattr(n, ends) for n in across])
+        # Plain numbers, which another process gets with the call; its arrays are the plan's own.
+        index = tuple(getattr(n, ends) for n in across)
         repeated = np.repeat(weight[:, np.newaxis], shape[2], axis=1)
         constant = work.memory.constant(repeated.astype(np.float32))
         work.add("rest", np.take, x, index, axis=1, out=out, mode="clip")

@@ -53,7 +53,7 @@ def _has_runs(
         work.tricks.whole_rows
         and multiplier == 1
         and columns.stride == x.phases
-        and columns.dilation == 1
+        and (columns.dilation == 1 or x.phases == 1)
         and whole.array.shape[3] == channels.stop - channels.start
     )
 
