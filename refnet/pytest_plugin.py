@@ -23,7 +23,7 @@ from refnet.oracle.check import ANYTHING, all_questions, ask
 from refnet.oracle.diagnose import explain
 from refnet.oracle.junit import told
 from refnet.oracle.results import Result
-from refnet.oracle.suites import SUITES, Question
+from refnet.oracle.suites import SUITES, WHOLE, Question
 
 ROOT = "refnet"  # the first part of every id
 
@@ -95,7 +95,8 @@ class Questions(pytest.Collector):
     def collect(self) -> Iterator[Suite]:
         """A collector for each suite."""
         for name in SUITES:
-            asked = name != "all" and self.plugin.suite in (name, "all")
+            by_all = self.plugin.suite == "all" and name not in ("all", *WHOLE)
+            asked = by_all or (name != "all" and self.plugin.suite == name)
             if asked and self.plugin.wants(f"{ROOT}::{name}"):
                 yield Suite.from_parent(self, name=name, plugin=self.plugin)
 
