@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from colorsys import hsv_to_rgb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
@@ -26,8 +26,8 @@ Colour = tuple[float, float, float, float]
 
 def colour_of(index: int) -> Colour:
     """A class's colour, the same in every picture; neighbours in number are far apart."""
-    colour: Colour = colormaps["tab10"]((3 * index) % 10)
-    return colour
+    hue = index * 0.618 % 1  # the golden ratio's steps leave the widest gaps
+    return (*hsv_to_rgb(hue, 0.8, 0.85), 1.0)
 
 
 def detections(answers: Sequence[tuple[Path, Detections]], path: Path) -> None:

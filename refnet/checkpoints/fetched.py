@@ -45,6 +45,15 @@ class Fetched:
         """Where the published files are kept."""
         return cache_dir() / self.name
 
+    @property
+    def cached(self) -> bool:
+        """Whether all of them are there, and are the right ones."""
+        try:
+            self.check(self.folder)
+        except (OSError, ChecksumError):
+            return False
+        return True
+
     def check(self, folder: Path) -> None:
         """All files are in a folder and are the right ones; raises ChecksumError or OSError."""
         for name, said in self.files.items():
@@ -81,12 +90,7 @@ def at_hand(name: str) -> bool:
     ...     print(at_hand("deeplab"))
     False
     """
-    found = entry(name)
-    try:
-        found.check(found.folder)
-    except (OSError, ChecksumError):
-        return False
-    return True
+    return entry(name).cached
 
 
 def fetch_files(found: Fetched) -> Path:
@@ -95,7 +99,7 @@ def fetch_files(found: Fetched) -> Path:
     Raises ValueError, with one clause for each carrier tried, where none has them.
     """
     first = found.folder / next(iter(found.files))
-    if at_hand(found.name):
+    if found.cached:
         return first
     fetch.check_writable(first)
     failures = []

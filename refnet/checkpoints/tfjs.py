@@ -31,6 +31,15 @@ def read(path: Path) -> list[ForeignLayer]:
 
     Raises ValueError where a shard is missing or cut short, and for numbers that are quantised.
     """
+    return [layer for layer, _ in _layers(path)]
+
+
+def ends(path: Path) -> list[str]:
+    """For each of these layers the node that has its value, for who runs the graph itself."""
+    return [end for _, end in _layers(path)]
+
+
+def _layers(path: Path) -> list[tuple[ForeignLayer, str]]:
     try:
         described = json.loads(path.read_text("utf-8"))
         graph = _Graph(described["modelTopology"]["node"], weights(path))
@@ -106,32 +115,34 @@ class _Graph:
                     reads = _inputs(self.nodes[name])
                     stack += [(read, False) for read in reads if read not in done]
 
-    def layer(self, node: Node) -> ForeignLayer:
-        """A convolution with the bias and batch norm that follow it, folded into one."""
-        name, said, weight = node["name"], _said(node), _inputs(node)[1]
+    def layer(self, node: Node) -> tuple[ForeignLayer, str]:
+        """A convolution with the bias and batch norm that follow it, folded into one; and the node
+        that has the value after these, a residual sum and an activation."""
+        said, weight, end = _said(node), _inputs(node)[1], node["name"]
         kernel = self.constants[weight].astype(np.float64)
         depthwise = node["op"] == "DepthwiseConv2dNative"
         channels = kernel.shape[2:] if depthwise else kernel.shape[3:]
         scale, bias = np.ones(math.prod(channels)), np.zeros(math.prod(channels))
         said["activation"] = None
-        while len(readers := self.readers.get(node["name"], [])) == 1:
-            (node,) = readers
-            given = [self.constants[n] for n in _inputs(node) if n in self.constants]
-            if node["op"] in SUMS and given:
+        while len(readers := self.readers.get(end, [])) == 1 and said["activation"] is None:
+            (reader,) = readers
+            given = [self.constants[n] for n in _inputs(reader) if n in self.constants]
+            if reader["op"] in SUMS and given:
                 bias = bias + given[0]
-            elif node["op"] == "Mul" and given:
+            elif reader["op"] == "Mul" and given:
                 scale, bias = scale * given[0], bias * given[0]
-            elif node["op"] == "FusedBatchNorm":
+            elif reader["op"] == "FusedBatchNorm":
                 gamma, beta, mean, variance = (a.astype(np.float64) for a in given)
-                factor = gamma / np.sqrt(variance + node["attr"]["epsilon"]["f"])
+                factor = gamma / np.sqrt(variance + reader["attr"]["epsilon"]["f"])
                 scale, bias = scale * factor, (bias - mean) * factor + beta
-            elif node["op"] in ("Relu", "Relu6"):
-                said["activation"] = node["op"].lower()
+            elif reader["op"] in ("Relu", "Relu6"):
+                said["activation"] = reader["op"].lower()
+            elif reader["op"] != "AddN":  # a residual sum that was moved before the bias's
                 break
-            elif node["op"] != "AddN":  # a residual sum that was moved before the bias's
-                break
+            end = reader["name"]
         folded = (kernel * scale.reshape(channels)).astype(np.float32)
-        return ForeignLayer(name, folded, "HWIO", bias.astype(np.float32), said=said)
+        bias = bias.astype(np.float32)
+        return ForeignLayer(node["name"], folded, "HWIO", bias, said=said), end
 
 
 def _inputs(node: Node) -> list[str]:

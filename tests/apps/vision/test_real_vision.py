@@ -13,6 +13,11 @@ import pytest
 from refnet.apps.boxes import best
 from refnet.apps.detect import Detector
 from refnet.apps.segment import Segmenter
+from refnet.backend import Arithmetic
+from refnet.bounds import propagate
+from refnet.checkpoints import tfjs as reader
+from refnet.layer import KERNEL_OPS
+from refnet.network import Network
 from refnet.preprocessing import preprocess
 from tests.apps.vision.real import PHOTOS, checkpoint, photo, published
 
@@ -94,6 +99,41 @@ def test_every_box_and_score_is_tfjs_s(tmp_path):
         assert abs(scores[:, 1:] - rated).max() < 1e-3
         rated = np.hstack([np.zeros((len(rated), 1)), rated])
         assert best(boxes, scores, least=0.3) == best(theirs, rated, least=0.3)
+
+
+@pytest.mark.slow
+def test_every_layer_of_tfjs_is_within_twice_its_bound(tmp_path):
+    """The heads too, each layer judged on TensorFlow.js's own input to it.
+
+    Twice: the file has a product and a sum where ours has a bias, and ours a rounding of each
+    weight when it is folded: 3 roundings more than the K + 1 >= 10 that the bound knows of.
+    """
+    model, path = checkpoint("ssdlite"), published("ssdlite")
+    network, tensors = model.network, model.tensors
+    own = [layer.name for layer in network.layers if layer.op in KERNEL_OPS]
+    ends = dict(zip((_end(network, name) for name in own), reader.ends(path), strict=True))
+    answers = tfjs(tmp_path, ["Preprocessor/sub", *ends.values()])["chelsea"]
+    known = {name: answers[node].astype(float) for name, node in ends.items()}
+    known["image"] = answers["Preprocessor/sub"].astype(float)
+    assert {f"{head}{k}" for head in ("box", "class") for k in range(6)} <= set(ends)
+    for name in ends:
+        feeds, waiting = [], list(network[name].inputs)
+        while waiting:
+            feed = waiting.pop()
+            if feed in known:
+                feeds.append(feed)
+            else:
+                waiting += network[feed].inputs
+        piece = network.cut([name], inputs=feeds)
+        value = propagate(piece, tensors, {feed: known[feed] for feed in feeds}, Arithmetic())[name]
+        assert (abs(known[name] - value.exact) <= 2 * value.error).all(), name
+
+
+def _end(network: Network, name: str) -> str:
+    """What ends a convolution: the sum or the activation that alone reads it."""
+    readers = [layer for layer in network.layers if name in layer.inputs]
+    follows = [layer for layer in readers if layer.op in ("relu6", "add")]
+    return follows[0].name if len(readers) == 1 and follows else name
 
 
 def tfjs(folder: Path, nodes: list[str]) -> dict[str, dict[str, np.ndarray]]:
