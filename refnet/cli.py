@@ -16,6 +16,7 @@ from refnet.errors import one_line
 
 VERBS = {
     "classify": "name what is in photos",
+    "evaluate": "accuracy on labelled photos, compared, resumed, shared",
     "show": "print a network as its paper's table",
     "cost": "what a network or a layer costs, and what other tools make of it",
     "compare": "networks side by side",

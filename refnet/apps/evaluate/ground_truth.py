@@ -10,10 +10,10 @@
 Read as tables: CSV or tabs with a heading that names the columns, or two columns without one, and
 Caffe's `val.txt`, a name and a class with a space between.
 
-A *bare* file has one class a line and no names: line n is photo n. The one in ImageNet's development
-kit counts classes from 1 in an order of its own, which is neither that of the synsets nor that of
-any network's outputs; `meta.mat`, which comes beside it, says which is which. Taken for outputs'
-numbers, it makes a right network right once in a thousand.
+A *bare* file has one class a line and no names: line n is photo n. The one in ImageNet's
+development kit counts classes from 1 in an order of its own, which is neither that of the synsets
+nor that of any network's outputs; `meta.mat`, which comes beside it, says which is which. Taken for
+outputs' numbers, it makes a right network right once in a thousand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 import csv
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from refnet.errors import one_line
 
 _PHOTO = {"image", "imageid", "image_id", "photo", "file", "filename", "file_name", "path", "name"}
 _LABEL = {"label", "class", "synset", "wnid", "category", "target", "predictionstring", "index"}
-Bare = array  # of the classes, four bytes a photo
+Bare = Sequence[int]  # the classes; four bytes a photo
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def is_bare(file: Path) -> bool:
     return not re.search(r"[,;\t]", first) and len(first.split()) == 1
 
 
-def bare(file: Path, classes: Classes) -> array[int]:
+def bare(file: Path, classes: Classes) -> Bare:
     """The class of photo 1, of photo 2, ...
 
     Raises ValueError for a line that is no class, and for bare numbers without the `meta.mat` that

