@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from refnet import __version__
 from refnet.apps.evaluate.layouts import Dataset, Photo
 from refnet.apps.evaluate.page_parts import (
     STYLE,
@@ -17,15 +18,16 @@ from refnet.apps.evaluate.page_parts import (
     folded,
     interval,
     mistake,
+    share,
     table,
     thumbnail,
+    under,
 )
 from refnet.apps.evaluate.progress import clock
 from refnet.apps.evaluate.report import JUDGED_BY, Report
 from refnet.apps.evaluate.statistics import mcnemar, wilson
 from refnet.apps.evaluate.summary import Pair, Summary
 from refnet.apps.evaluate.text import short
-from refnet.oracle.environment import environment
 from refnet.oracle.html_style import css
 from refnet.oracle.markup import element, escaped, number
 
@@ -85,18 +87,15 @@ def _accuracy(report: Report) -> Iterator[str]:
     rows = []
     for variant, summary in zip(report.variants, report.summaries, strict=True):
         one, five = summary.top1, summary.top5
-        cells = [variant.network, variant.recipe, variant.engine]
-        cells += [f"{one.count:,} of {one.of:,}", one.told()]
-        cells += [f"{five.count:,} of {five.of:,}", five.told()]
-        rows.append([*map(escaped, cells), interval(one, five)])
+        named = escaped(variant.network) + under(f"{variant.recipe}, {variant.engine}")
+        rows.append([named, share(one), share(five), interval(one, five)])
     yield element("h2", "Accuracy")
-    heads = ["model", "preprocessing", "engine", "top-1", "", "top-5", "", "0 to 100 %"]
     yield table(
-        f"In brackets, and as a line: the interval of shares that would be no surprise "
+        f"Below each share, and as a line: the interval of shares that would be no surprise "
         f"({JUDGED_BY}). Filled: top-1; open: top-5.",
-        heads,
+        ["model", "top-1", "top-5", "0 to 100 %"],
         rows,
-        numbers={3, 4, 5, 6},
+        numbers={1, 2},
     )
 
 
@@ -113,7 +112,7 @@ def _pairs(report: Report) -> Iterator[str]:
     yield table(
         "p: how likely so uneven a split of the photos that only one of them has right were, if "
         "both were equally good (McNemar's exact test).",
-        ["A", "B", "another answer", "only A right", "only B right", "p", "largest difference"],
+        ["A", "B", "another answer", "only A right", "only B right", "p", "differ by"],
         rows,
         numbers={2, 3, 4, 5, 6},
     )
@@ -130,9 +129,11 @@ def _changes(report: Report, a: int, b: int, pair: Pair) -> str:
     for by, photo, one, other in pair.changes():
         said = [f"{name(n)} {p:.3f}" for n, p in (one["top"][0], other["top"][0])]
         rows.append([escaped(c) for c in (photo, name(one["label"]), *said, f"{by:.3g}")])
-    caption = "By how much a probability differs at most, the largest first."
-    heads = ["photo", "is", f"A: {short(report, a)}", f"B: {short(report, b)}", "differs by"]
-    made = table(caption, heads, rows, numbers={4})
+    caption = (
+        f"A: {short(report, a)}; B: {short(report, b)}. By how much a probability differs at most, "
+        f"the largest first."
+    )
+    made = table(caption, ["photo", "is", "A says", "B says", "differs by"], rows, numbers={4})
     summary = f"{short(report, a)} and {short(report, b)}: {pair.changed:,} photos"
     return folded(summary, made, opened=len(report.pairs) == 1 and pair.changed <= SHOWN)
 
@@ -161,8 +162,12 @@ def _calibration(summary: Summary) -> Iterator[str]:
     error = f"{100 * summary.calibration_error():.1f} points"
     yield element("figure", calibration(summary))
     rows = [
-        [f"{10 * n} to {10 * n + 10} %", f"{each.photos:,}", f"{100 * each.mean:.1f} %"]
-        + [escaped(share.told())]
+        [
+            f"{10 * n} to {10 * n + 10} %",
+            f"{each.photos:,}",
+            f"{100 * each.mean:.1f} %",
+            share.told(),
+        ]
         for n, each, share in summary.calibration()
     ]
     heads = ["probability said", "photos", "mean", "right"]
@@ -258,5 +263,4 @@ def _costs(report: Report) -> str:
 
 
 def _footer() -> str:
-    version = escaped(environment()["refnet"])
-    return element("p", f"Made by refnet {version}. The photos are their owners'.")
+    return element("p", f"Made by refnet {escaped(__version__)}. The photos are their owners'.")

@@ -11,13 +11,16 @@ from PIL import Image
 from refnet import image
 from refnet.apps.evaluate.names import Classes
 from refnet.apps.evaluate.statistics import Share
-from refnet.apps.evaluate.summary import Mistake, Summary
+from refnet.apps.evaluate.summary import BINS, Mistake, Summary
 from refnet.oracle.html_tables import wide
 from refnet.oracle.markup import element, escaped
 
 SIDE = 224  # pixels of a thumbnail's longer side: shown at half of that, sharp on fine screens
 
 STYLE = """
+table{width:auto;min-width:min(100%,36rem)}
+th,td{padding-right:1.2rem}
+.under{display:block;color:var(--faint);font-weight:400;font-size:.8125rem}
 a{color:inherit}
 .beside{display:flex;flex-wrap:wrap;gap:.5rem 2.5rem;align-items:flex-start}
 .beside figure{flex:0 1 21rem;margin:0}.beside>div{flex:1 1 22rem;min-width:0}
@@ -33,6 +36,7 @@ margin:.5rem 0 1rem}
 object-fit:cover;border-radius:6px;background:var(--panel);border:1px solid var(--line)}
 .photos figcaption{margin-top:.3rem;line-height:1.35;overflow-wrap:anywhere}
 .photos figcaption span{display:block;margin:0;white-space:normal}
+@media (max-width:40rem){th,td{padding-right:.6rem}table{font-size:.8125rem}}
 @media print{.photos figure{break-inside:avoid}}
 """
 
@@ -72,6 +76,23 @@ def folded(summary: str, content: str, *, opened: bool = False) -> str:
     )
 
 
+def share(found: Share) -> str:
+    """A share, with its interval and its count below it.
+
+    >>> from refnet.apps.evaluate.statistics import wilson
+    >>> share(wilson(1, 2))
+    '50.0 %<span class="under">9.5 to 90.5</span><span class="under">1 of 2</span>'
+    """
+    value = f"{100 * found.value:.1f} %" if found.of else "–"
+    ends = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+    return value + under(ends) + under(f"{found.count:,} of {found.of:,}")
+
+
+def under(text: str) -> str:
+    """A smaller line below what a cell says."""
+    return element("span", escaped(text), class_="under")
+
+
 def interval(one: Share, five: Share) -> str:
     """Two shares on a line from 0 to 100 %, each with its interval.
 
@@ -93,50 +114,49 @@ def interval(one: Share, five: Share) -> str:
     )  # fmt: skip
 
 
+_LEFT, _TOP, _SIDE, _FOOT = 40, 10, 270, 36  # of the calibration curve; the foot is for counts
+_BOTTOM = _TOP + _SIDE
+
+
 def calibration(summary: Summary) -> str:
     """How often it was right against how sure it was; below, how many photos were so."""
-    left, top, side, foot = 40, 10, 270, 36
-    bottom = top + side
-    most = max((each.photos for each in summary.bins), default=1) or 1
-    marks = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        y, x = bottom - side * share, left + side * share
-        marks.append(_line("grid", left, y, left + side, y))
-        marks.append(_text(f"{100 * share:.0f}", left - 7, y + 4, "end"))
-        marks.append(_text(f"{100 * share:.0f}", x, bottom + foot + 16, "middle"))
-    marks.append(_line("ideal", left, bottom, left + side, top))
-    for n, each, share in summary.calibration():
-        x = left + side * each.mean
-        low, at, high = (bottom - side * v for v in (share.low, share.value, share.high))
-        height = max(1.0, (foot - 6) * each.photos / most)
-        tall, wide = bottom + foot - height, side / len(summary.bins) - 2
-        marks.append(
-            element(
-                "rect",
-                class_="many",
-                x=f"{left + side * n / len(summary.bins) + 1:.1f}",
-                y=f"{tall:.1f}",
-                width=f"{wide:.1f}",
-                height=f"{height:.1f}",
-            )  # fmt: skip
-        )
+    found = list(summary.calibration())
+    most = max((each.photos for _, each, _ in found), default=1)
+    ideal = _line("ideal", _LEFT, _BOTTOM, _LEFT + _SIDE, _TOP)
+    marks = [*_axes(), ideal]
+    for n, each, share in found:
+        marks.append(_column(n, (_FOOT - 6) * each.photos / most))
+        x = _LEFT + _SIDE * each.mean
+        low, at, high = (_BOTTOM - _SIDE * v for v in (share.low, share.value, share.high))
         told = f"said {100 * each.mean:.1f} %, right {share.told()}, {each.photos} photos"
         dot = element("circle", class_="held", cx=f"{x:.1f}", cy=f"{at:.1f}", r=4)
-        marks.append(
-            element("g", element("title", escaped(told)), _line("whisker", x, low, x, high), dot)
-        )
-    marks.append(_text("% right", left + 4, top + 12, "start"))
-    marks.append(
-        _text("% sure, and how many photos were so", left + side, bottom + foot + 32, "end")
-    )
-    label = "calibration: " + "; ".join(
-        f"{100 * each.mean:.0f} % sure, {100 * share.value:.0f} % right"
-        for _, each, share in summary.calibration()
-    )
+        whisker = _line("whisker", x, low, x, high)
+        marks.append(element("g", element("title", escaped(told)), whisker, dot))
+    said = [f"{100 * e.mean:.0f} % sure, {100 * s.value:.0f} % right" for _, e, s in found]
+    size = f"0 0 {_LEFT + _SIDE + 12} {_BOTTOM + _FOOT + 40}"
+    label = f"calibration: {'; '.join(said)}"
+    return element("svg", *marks, class_="curve", viewBox=size, role="img", aria_label=label)
+
+
+def _axes() -> list[str]:
+    marks = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x, y = _LEFT + _SIDE * share, _BOTTOM - _SIDE * share
+        marks.append(_line("grid", _LEFT, y, _LEFT + _SIDE, y))
+        marks.append(_text(f"{100 * share:.0f}", _LEFT - 7, y + 4, "end"))
+        marks.append(_text(f"{100 * share:.0f}", x, _BOTTOM + _FOOT + 16, "middle"))
+    below = "% sure, and how many photos were so"
+    marks.append(_text(below, _LEFT + _SIDE, _BOTTOM + _FOOT + 34, "end"))
+    return [*marks, _text("% right", _LEFT + 4, _TOP + 14, "start")]
+
+
+def _column(n: int, height: float) -> str:
+    """A bar for the photos of a bin."""
+    height, width = max(1.0, height), _SIDE / BINS
+    x, y = f"{_LEFT + width * n + 1:.1f}", f"{_BOTTOM + _FOOT - height:.1f}"
     return element(
-        "svg", *marks, class_="curve", viewBox=f"0 0 {left + side + 12} {bottom + foot + 40}",
-        role="img", aria_label=label,
-    )  # fmt: skip
+        "rect", class_="many", x=x, y=y, width=f"{width - 2:.1f}", height=f"{height:.1f}"
+    )
 
 
 def mistake(found: Mistake, classes: Classes, picture: str | None) -> str:
@@ -144,7 +164,7 @@ def mistake(found: Mistake, classes: Classes, picture: str | None) -> str:
     right, said = classes.name(found.label), classes.name(found.said)
     alt = f"a photo of: {right}"
     shown = (
-        element("img", src=picture, alt=alt, loading="lazy").removesuffix("</img>")
+        element("img", src=picture, alt=alt).removesuffix("</img>")
         if picture
         else element("div", class_="none")
     )

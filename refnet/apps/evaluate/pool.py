@@ -22,6 +22,7 @@ from refnet.errors import one_line
 Answered = tuple[Task, list[Record]]
 AHEAD = 2  # photos that a process has beyond the one it is at: it never waits for the next
 TRIES = 2  # processes that a photo may cost
+UNREADY = 3  # processes in turn that may end before they have their engines
 
 
 def alone(tasks: Iterator[Task], variants: Sequence[Variant]) -> Iterator[Answered]:
@@ -69,6 +70,7 @@ class _Crew:
     def __init__(self, variants: Sequence[Variant], processes: int) -> None:
         self._variants = variants
         self._again: deque[Task] = deque()
+        self._unready = 0  # processes in turn that ended before their first photo
         self._cost: dict[Task, int] = {}  # processes that died of photos that are still open
         self._workers = [_Worker(variants) for _ in range(processes)]
 
@@ -103,6 +105,7 @@ class _Crew:
         if answer is None:
             worker.ready = True
             return
+        self._unready = 0  # some do begin
         task = worker.hand.popleft()
         self._cost.pop(task, None)
         yield task, answer
@@ -110,9 +113,10 @@ class _Crew:
     def _gone(self, n: int, worker: _Worker) -> Iterator[Answered]:
         worker.process.join()
         said = _ended(worker.process.exitcode)
-        if not worker.ready:
-            raise ValueError(f"--processes: one {said} before its first photo")
-        if worker.hand:
+        self._unready += not worker.ready
+        if self._unready == UNREADY:
+            raise ValueError(f"--processes: {UNREADY} in turn did not begin; the last {said}")
+        if worker.ready and worker.hand:
             task = worker.hand.popleft()
             self._cost[task] = self._cost.get(task, 0) + 1
             if self._cost[task] < TRIES:
