@@ -116,7 +116,7 @@ def test_a_mistake_gets_one_line(case, tmp_path, monkeypatch, capsys):
     (tmp_path / "tabby").mkdir()
     words, said = REFUSED[case]
     if case == "scheduler":
-        monkeypatch.setattr("refnet.apps.evaluate.cluster.PATIENCE", "1s")
+        monkeypatch.setattr("refnet.apps.evaluate.cluster.PATIENCE", 1)
     assert main(["evaluate", *words]) == 2
     found = capsys.readouterr()
     assert said in found.err

@@ -21,7 +21,7 @@ from refnet.errors import MissingPackageError, one_line
 
 Answered = tuple[Task, list[Record]]
 IN_HAND = 3  # photos out for each thread of a worker: one at work, two that wait beside it
-PATIENCE = "20s"  # for a scheduler to answer
+PATIENCE = 20  # seconds for a scheduler to answer
 
 
 def connected(address: str) -> Any:
