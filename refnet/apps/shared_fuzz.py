@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from importlib.util import find_spec
 
-from refnet.apps.evaluate.cluster import connected
 from refnet.backend import Arithmetic, Backend
 from refnet.oracle import adapters
 from refnet.oracle.fuzz import Failure
@@ -40,6 +39,8 @@ def smallest(address: str, backend: str, draws: int, declared: Arithmetic | None
     backend: by its name, as every worker finds it. What kills a worker again and again is no answer
     of the backend's, and ends this with a ValueError.
     """
+    from refnet.apps.evaluate.cluster import connected
+
     client = connected(address)
     try:
         parts = [min(PART, draws - begin) for begin in range(0, draws, PART)]

@@ -11,7 +11,7 @@ may have been in the same hands, each that was given up is tried once more, alon
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from refnet import __version__
@@ -62,7 +62,9 @@ def _version() -> str:
     return __version__
 
 
-def spread(tasks: Iterator[Task], variants: Sequence[Variant], client: Any) -> Iterator[Answered]:
+def spread(
+    tasks: Iterator[Task], variants: Sequence[Variant], client: Any
+) -> Generator[Answered, None, None]:
     """Among the workers, in the order in which they are done; few are out at any time.
 
     Workers that come while it runs are given photos too.

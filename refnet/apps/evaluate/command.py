@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from refnet.apps.evaluate import against, cluster, pool
-from refnet.apps.evaluate.evaluator import Task
+from refnet.apps.evaluate.evaluator import Record, Task
 from refnet.apps.evaluate.layouts import Dataset, opened
 from refnet.apps.evaluate.names import Classes, common
 from refnet.apps.evaluate.page import page
@@ -29,7 +29,9 @@ from refnet.checkpoints.files import write_whole
 from refnet.oracle.environment import environment
 from refnet.preprocessing import RECIPES
 
-Spread = Callable[[Iterator[Task], Sequence[Variant]], Iterator[pool.Answered]]
+Spread = Callable[
+    [Iterator[Task], Sequence[Variant]], Generator[tuple[Task, list[Record]], None, None]
+]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = _wanted(arguments)
     with ExitStack() as stack:
         spread, where = _spread(arguments, stack)
-        report = evaluate(wanted, spread, where)
+        try:
+            report = evaluate(wanted, spread, where)
+        except KeyboardInterrupt:
+            said = (
+                f"refnet: what is done is kept in {wanted.out}: the same command goes on from there"
+            )
+            print(said, file=sys.stderr)
+            raise
     if arguments.json:
         print(json.dumps({**figures(report), "time": report.time}, indent=1))
     else:
@@ -130,7 +139,8 @@ def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 proces
         progress = Progress(total, [v.title for v in wanted.variants])
         tasks = unfinished(wanted.dataset, records, progress, retry=wanted.retry)
         start = perf_counter()
-        with closing(spread(tasks, wanted.variants)) as answered:  # type: ignore[type-var]
+        stack.callback(progress.close)
+        with closing(spread(tasks, wanted.variants)) as answered:
             for task, found in answered:
                 for n, record in zip(task.variants, found, strict=True):
                     records[n].append(record)

@@ -7,7 +7,7 @@ on the engine's own input to it. Where all layers hold, what differs at the end 
 network has magnified; where one does not, it is named.
 
 >>> judged("v1", "tf-slim", "reference", "no.jpg").told
-"the oracle itself, in float64"
+'the oracle itself, in float64'
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
@@ -25,7 +25,7 @@ TRIES = 2  # processes that a photo may cost
 UNREADY = 3  # processes in turn that may end before they have their engines
 
 
-def alone(tasks: Iterator[Task], variants: Sequence[Variant]) -> Iterator[Answered]:
+def alone(tasks: Iterator[Task], variants: Sequence[Variant]) -> Generator[Answered, None, None]:
     """One after the other, here."""
     evaluator: Evaluator | None = None
     try:
@@ -39,7 +39,7 @@ def alone(tasks: Iterator[Task], variants: Sequence[Variant]) -> Iterator[Answer
 
 def shared(
     tasks: Iterator[Task], variants: Sequence[Variant], processes: int
-) -> Iterator[Answered]:
+) -> Generator[Answered, None, None]:
     """Among processes, in the order in which they are done.
 
     Raises ValueError for what an engine refuses, and where a process does not even begin.

@@ -20,6 +20,7 @@ from refnet.apps.evaluate.summary import Pair, Summary
 from refnet.apps.evaluate.tasks import stamp
 from refnet.apps.evaluate.variants import Variant
 
+ALL_PAIRS = 8  # variants, of which each is compared with each; of more, each with the first
 JUDGED_BY = "Wilson, 95 %"
 
 
@@ -54,7 +55,11 @@ def gather(
     dataset: Dataset, classes: Classes, variants: Sequence[Variant], records: Sequence[Records]
 ) -> Report:
     """Go through the dataset once more, and through the records in its order."""
-    pairs = {pair: Pair() for pair in combinations(range(len(variants)), 2)}
+    pairs = {
+        (a, b): Pair()
+        for a, b in combinations(range(len(variants)), 2)
+        if a == 0 or len(variants) <= ALL_PAIRS
+    }
     summaries = [Summary() for _ in variants]
     report = Report(dataset.name, dataset.layout, classes, variants, summaries, pairs)
     for each in records:
