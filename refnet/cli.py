@@ -26,6 +26,7 @@ VERBS = {
     "bench": "time the engine beside its peers, in interleaved rounds",
     "scaling": "time and memory against width, resolution and batch; roofline",
     "golden": "write bundles for any language, and judge what they answer",
+    "metal": "the Metal port: its packed weights, its dispatches, its checks",
     "export": "a checkpoint as a file that other engines read",
     "weights": "list, verify, fetch and convert checkpoints",
     "exercises": "check and grade the book's exercises",

@@ -20,6 +20,8 @@ FENCES = re.findall(r"```(\w*)\n(.*?)```", README.read_text("utf-8"), re.S)
 COMMANDS = [
     line.partition("#")[0] for kind, text in FENCES if kind == "sh" for line in text.splitlines()
 ]
+LONG = ("metal check", "check metal", "--to coreml", *SETS)
+NEEDED = {"onnxruntime": "onnxruntime", "onnx": "onnx", "coreml": "coremltools"}
 QUICKLY = {  # what takes minutes is run with less, and only by `make test-all`
     "bench": ["--rounds", "1", "--threads", "1", "--against", "none"],
     "scaling": ["--rounds", "1"],
@@ -33,16 +35,15 @@ def test_the_readme_has_commands_and_code():
 
 def cases():
     for command in COMMANDS:
-        words = shlex.split(command)
-        slow = words[1] in QUICKLY or any(name in words for name in SETS)
+        slow = shlex.split(command)[1] in QUICKLY or any(words in command for words in LONG)
         yield pytest.param(command, marks=[pytest.mark.slow] if slow else [])
 
 
 @pytest.mark.parametrize("command", list(cases()))
 def test_a_command_runs(command, tmp_path, monkeypatch, capsys):
-    for engine in ("onnxruntime", "onnx"):
-        if engine in command:
-            pytest.importorskip(engine, reason=f"{engine}: pip install '.[test]'")
+    for word, engine in NEEDED.items():
+        if word in command:
+            pytest.importorskip(engine, reason=f"no {engine}: `make test-all` installs it")
     photo = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     for name in ("photo.jpg", "folder/inside.jpg", "labelled/bow tie/hopper.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
