@@ -69,7 +69,9 @@ def test_two_engines_differ_by_rounding_and_that_is_proven(labelled, tmp_path, c
     assert 0 < pair["largest_difference"] < 1e-4
     assert [one["engine"] for one in said["judged"]] == ["ops", "fast"]
     assert all(one["holds"] for one in said["judged"])
-    assert all("layers within the bound of float32" in one["told"] for one in said["judged"])
+    assert all(
+        "layers within the bound of storage=float32" in one["told"] for one in said["judged"]
+    )
 
 
 def test_a_change_of_answer_that_is_no_rounding_is_called_so(tmp_path, capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""Is a difference between two engines float32's rounding, or a mistake?
+"""Is a difference between two engines rounding, as float32 rounds, or a mistake?
 
 A bound on a whole network's answer says nothing: the layers' worst cases multiply, and for V2 and
 one photo they came to 427 for logits that reach 12. So the photos on which two engines differ most
@@ -59,5 +59,5 @@ def judged(model: str, recipe: str, engine: str, path: str) -> Judged:
         said = f"{len(bad)} of {len(result.layers)} layers wrong, the first {first.layer}"
         return Judged(engine, False, f"{said}: {first.verdict}")
     ratio = result.worst.verdict.ratio
-    said = f"all {len(result.layers)} layers within the bound of {backend.arithmetic.accumulate}"
+    said = f"all {len(result.layers)} layers within the bound of {backend.arithmetic}"
     return Judged(engine, True, f"{said} (err/bound {ratio:.2g} at {result.worst.layer})")

@@ -141,7 +141,7 @@ def _changes(report: Report, a: int, b: int, pair: Pair) -> str:
 def _judged(report: Report) -> Iterator[str]:
     right = all(one["holds"] for one in report.judged)
     said = [f"{one['image']}, {one['engine']}: {one['told']}" for one in report.judged]
-    end = "float32's rounding, magnified by later layers" if right else "more than rounding"
+    end = "rounding, magnified by later layers" if right else "more than rounding"
     lines = [element("p", escaped(line)) for line in said]
     lines.append(element("p", element("strong", f"So the difference there is {end}.")))
     yield element("div", *lines, class_="panel" if right else "panel bad")

@@ -93,7 +93,7 @@ def _changes(report: Report, pair: Pair) -> Iterator[str]:
     for one in report.judged:
         yield f"{one['image']}, {one['engine']}: {one['told']}"
     if all(one["holds"] for one in report.judged):
-        yield "So what differs there is float32's rounding, magnified by the layers after it."
+        yield "So what differs there is rounding, magnified by the layers after it."
     else:
         yield "So what differs there is more than rounding."
 
