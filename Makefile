@@ -69,5 +69,5 @@ $(VENV)/.book: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.test-all: $(VENV)/.test $(VENV)/.book pyproject.toml constraints.txt
 	@echo "Installing the heavy engines into $(VENV) ..."
-	@$(PIP) -e '.[test,book,browser,backends,counters]'
+	@$(PIP) -e '.[test,book,browser,backends,counters,cluster]'
 	@touch $@

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from refnet.apps import shared_fuzz
+from refnet.apps.shared_fuzz import smallest_failure
 from refnet.arguments import check_count
-from refnet.backend import Arithmetic, Backend
+from refnet.backend import Arithmetic
 from refnet.checkpoints.files import write_whole
 from refnet.oracle import adapters, report
 from refnet.oracle.check import check
@@ -20,9 +20,6 @@ from refnet.oracle.html import to_html
 from refnet.oracle.junit import to_junit
 from refnet.oracle.results import Report
 from refnet.oracle.suites import SUITES
-
-if TYPE_CHECKING:
-    from refnet.oracle.fuzz import Failure
 
 DIAGNOSED = 2  # wrong results of a suite, the first ones, in which a known mistake is looked for
 DRAWN = 200  # operations that are drawn, unless told otherwise, where something is wrong
@@ -51,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="also try N drawn operations, and shrink a failure to the smallest one",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers share the draws"
     )
     parser.add_argument(
         "--no-diagnosis", action="store_true", help="do not look for the mistake by name"
@@ -84,8 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
     failure, draws = None, arguments.fuzz
     if not found.holds and not arguments.no_diagnosis and find_spec("hypothesis"):
         draws = draws or DRAWN  # something is wrong: the smallest such case says more than any
-    if draws:
-        failure = _smallest_failure(backend, draws, declared)
+    if draws and arguments.scheduler:
+        failure = shared_fuzz.smallest(arguments.scheduler, arguments.backend, draws, declared)
+    elif draws:
+        failure = smallest_failure(backend, draws, declared)
     smallest = str(failure) if failure else None
     if arguments.json:
         drawn = {"drawn": draws, "smallest_failure": smallest} if draws else None
@@ -96,22 +98,6 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{draws} drawn operations, smallest failure: {smallest or 'none'}")
     _write_files(arguments, found)
     return 0 if found.holds and failure is None else 1
-
-
-def _smallest_failure(backend: Backend, draws: int, declared: Arithmetic | None) -> Failure | None:
-    """Drawn with Hypothesis, whose notes to itself have no business in the user's folder."""
-    from refnet.oracle.fuzz import smallest_failure
-
-    if find_spec("hypothesis") is None:
-        return smallest_failure(backend, draws, arithmetic=declared)  # it says what is missing
-    from hypothesis.configuration import set_hypothesis_home_dir
-
-    with tempfile.TemporaryDirectory() as folder:
-        set_hypothesis_home_dir(folder)
-        try:
-            return smallest_failure(backend, draws, arithmetic=declared)
-        finally:
-            set_hypothesis_home_dir(None)
 
 
 def _write_files(arguments: argparse.Namespace, found: Report) -> None:

@@ -1,4 +1,4 @@
-"""A checkpoint as what names the things in photos, on one of two engines.
+"""A checkpoint as what names the things in photos, on one of three engines.
 
 >>> from refnet.checkpoints import load
 >>> grey = np.full((300, 400, 3), 128, np.uint8)
@@ -28,8 +28,12 @@ from refnet.run import run
 
 Array = np.ndarray[Any, Any]
 
-# The number type that each computes in.
-ENGINES: Mapping[str, type[np.floating[Any]]] = {"fast": np.float32, "reference": np.float64}
+# The number type of what each is given and gives.
+ENGINES: Mapping[str, type[np.floating[Any]]] = {
+    "fast": np.float32,
+    "reference": np.float64,
+    "metal": np.float32,
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ class Classifier:
     2
 
     recipe: the name of a preprocessing; the checkpoint's own if not given.
-    engine: "fast", a plan of `refnet.engine` in float32, or "reference", `refnet.run` in float64.
+    engine: "fast", a plan of `refnet.engine` in float32; "reference", `refnet.run` in float64; or
+        "metal", the kernels of `refnet.metal`, on a Mac's GPU or compiled for the CPU.
     threads: how many workers share a run of the fast engine; `close` ends them, as does `with`.
     Raises ValueError for another engine, and for workers where there can be none.
     """
@@ -107,6 +112,11 @@ class Classifier:
             self._run = self._plan = plan(checkpoint.network, checkpoint.tensors, threads=threads)
             # A plan's first run waits for its workers and for its memory; no photo is charged that.
             self._run(np.zeros((1, *checkpoint.network.input_shape), np.float32))
+        elif engine == "metal":
+            from refnet.metal import Runner, open_library, program_of
+
+            # Compiled on the first call of all, and then kept on disk: no photo is charged that.
+            self._run = Runner(program_of(folded.network, folded.tensors), open_library())
         (output,) = folded.network.outputs
         classes = folded.network.shapes()[output][1]
         if checkpoint.labels == "imagenet":

@@ -111,7 +111,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         default="fast",
         metavar="ENGINE",
-        help=f"{' or '.join(ENGINES)}: a plan in float32, or `refnet.run` in float64 (fast)",
+        help=f"{', '.join(ENGINES)}: a plan in float32, `refnet.run` in float64, or refnet's "
+        "Metal kernels (fast)",
     )
     parser.add_argument(
         "--threads", type=int, default=1, metavar="N", help="workers of the fast engine (1)"

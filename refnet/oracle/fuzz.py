@@ -7,6 +7,7 @@ smallest map, kernel, stride and padding that still go wrong, which usually name
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from refnet.backend import Arithmetic, Backend, Case
@@ -28,6 +29,11 @@ class Failure:
     case: Case
     verdict: Verdict
 
+    @property
+    def size(self) -> int:
+        """How many numbers it is made of: the smaller of two failures says more."""
+        return sum(a.size for a in (*self.case.inputs.values(), *self.case.tensors.values()))
+
     def __str__(self) -> str:
         (layer,) = self.case.network.layers
         said = ", ".join(f"{key}={value!r}" for key, value in layer.keywords().items())
@@ -37,7 +43,11 @@ class Failure:
 
 
 def smallest_failure(
-    backend: Backend, examples: int = 200, *, arithmetic: Arithmetic | None = None
+    backend: Backend,
+    examples: int = 200,
+    *,
+    arithmetic: Arithmetic | None = None,
+    seed: int | None = None,
 ) -> Failure | None:
     """The smallest drawn operation that a backend gets wrong; None if it gets all right.
 
@@ -46,7 +56,8 @@ def smallest_failure(
     True
 
     Whole numbers throughout: a direct backend owes bit equality, another its bound. The draws
-    are the same every time. What the backend cannot do (NotImplementedError) is passed over.
+    are the same every time, others for each seed. What the backend cannot do (NotImplementedError)
+    is passed over.
     Raises ValueError where Hypothesis is not installed.
     """
     try:
@@ -72,7 +83,8 @@ def smallest_failure(
         suppress_health_check=list(HealthCheck),
     )
     try:
-        smallest = find(networks(), fails, settings=quiet)
+        source = None if seed is None else Random(seed)
+        smallest = find(networks(), fails, settings=quiet, random=source)
     except NoSuchExample:
         return None
     fails(smallest)

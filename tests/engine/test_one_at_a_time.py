@@ -71,7 +71,7 @@ def test_a_second_thread_is_refused_and_the_first_answers_rightly(held, s):
     first = Second(lambda: held(s.x))
     assert held._crew.running.wait(LONG)
     for call in (held, held.time_split, held.time_layers):
-        with pytest.raises(RuntimeError, match="running in another thread; make one plan for each"):
+        with pytest.raises(RuntimeError, match="running already, in another thread"):
             call(s.other)
     held._crew.may_go.set()
     first.join()

@@ -215,3 +215,14 @@ def test_a_layer_may_have_any_name():
     answer, expected = plan(network, {})(x), run(network, {}, x)
     for name, y in expected.items():
         assert np.array_equal(answer[name], y), name
+
+
+def test_arguments_of_another_type():
+    s = small()
+    refused(lambda: plan("v1", s.tensors), "network: str, expected a refnet.Network")
+    refused(lambda: plan(s.network, s.tensors, tricks={}), "tricks: {}, expected refnet.engine.Tr")
+    refused(lambda: plan(s.network, s.tensors, taps="pool"), "taps: 'pool', expected a list of")
+    refused(lambda: plan(s.network, s.tensors, threads=10**6), "threads: 1000000, expected at most")
+    name = next(iter(s.tensors))
+    turned = {**s.tensors, name: s.tensors[name] * 1j}
+    refused(lambda: plan(s.network, turned), f"tensors: {name!r} is complex")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import gc
 import os
+import pickle
 import sys
 import threading
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from refnet.engine import plan
 from refnet.engine.crew import Alone, Threads, best
 from tests.engine.orders import crews, in_turn
-from tests.engine.programs import ROOT, children, ended, program
+from tests.engine.programs import LONG, ROOT, children, ended, program, said
 from tests.engine.settings import Array, Small, small
 
 processes = pytest.mark.skipif(best() != "processes", reason="workers are threads here")
@@ -128,3 +133,85 @@ def test_a_python_that_is_none_is_told_of(s, monkeypatch):
     with pytest.raises(OSError, match=os.devnull):
         plan(s.network, s.tensors, threads=2)
     assert len(children()) == before
+
+
+@processes
+@pytest.mark.parametrize("closed", [(0,), (0, 1, 2)])
+def test_workers_start_also_from_a_daemon(closed, tmp_path):
+    """It has closed its standard files, and the next ones to be opened get their numbers."""
+    body = f"""
+        for file in {closed}:
+            os.close(file)
+        with refnet.plan(network, tensors, threads=2) as made:
+            shape = made(x)["softmax"].shape
+        open(sys.argv[1], "w").write(str(shape))
+    """
+    told = tmp_path / "told"
+    ended(program(body, str(told)))
+    assert told.read_text() == "(1, 1000)"
+
+
+@processes
+def test_workers_run_the_refnet_of_their_program_wherever_it_has_gone(tmp_path):
+    """Another one lies where the program's own path, which is relative, leads to now."""
+    (tmp_path / "refnet").mkdir()
+    (tmp_path / "refnet" / "__init__.py").write_text("raise SystemExit('another refnet')")
+    body = f"""
+        sys.path.insert(0, "")
+        os.chdir({str(tmp_path)!r})
+        with refnet.plan(network, tensors, threads=2) as made:
+            say(made(x)["softmax"].shape)
+    """
+    assert ended(program(body)) == (0, "(1, 1000)\n", "")
+
+
+@processes
+def test_a_program_that_is_killed_at_once_leaves_no_worker_to_its_fork():
+    """Its fork holds the worker's lifeline, too, so that this one never breaks."""
+    body = """
+        made = refnet.plan(network, tensors, threads=2)
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        say(*(child.pid for child in me.children()))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    running = program(body)
+    pids = [int(word) for word in said(running).split()]
+    running.wait()
+    alive = {pid: psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)}
+    workers = [each for each in alive.values() if "worker" in " ".join(each.cmdline())]
+    psutil.wait_procs(workers, timeout=LONG)
+    left = [each.pid for each in workers if each.is_running()]
+    for each in alive.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    assert len(pids) == 2
+    assert left == []
+
+
+@processes
+def test_too_few_open_files_are_told_of_and_none_stays_open(s):
+    import resource
+
+    def count() -> int:
+        gc.collect()
+        return psutil.Process().num_fds()
+
+    before = count()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 12, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            plan(s.network, s.tensors, threads=16)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert count() == before
+
+
+def test_a_plan_is_not_copied(s):
+    """Two objects on the same memory would not know of one another's runs."""
+    with plan(s.network, s.tensors) as made:
+        for copies in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="cannot be copied"):
+                copies(made)

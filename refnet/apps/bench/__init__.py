@@ -21,6 +21,7 @@ from refnet.apps.bench.results import Run
 from refnet.apps.bench.rounds import Setting, compare
 from refnet.arguments import check_count
 from refnet.checkpoints import load, manifest
+from refnet.engine import MOST
 from refnet.oracle.environment import environment
 
 CLEAR = "\r\x1b[K"
@@ -75,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     if pins and not wanted.unpin:
         said = ", ".join(f"{name}={value}" for name, value in pins.items())
         _say(f"warning: the environment pins the BLAS ({said}); --unpin runs without")
-    report = Report((), machine(), arguments.rounds, pins, wanted.unpin, absent)
+    without = _names(arguments.without)
+    report = Report((), machine(), arguments.rounds, pins, wanted.unpin, absent, without)
     if not arguments.json:
         print(heading(report), flush=True)
     found = []
@@ -98,8 +100,7 @@ def _wanted(arguments: argparse.Namespace, peers: dict[str, Peer]) -> _Wanted:
     """What the words ask for; whatever cannot be done is refused before any work is."""
     check_count(arguments.rounds, "--rounds")
     threads = _threads(arguments.threads)
-    without = [name.strip() for name in arguments.without.split(",") if name.strip()]
-    entries = catalogue.refnet_entries(without, each_trick=arguments.tricks)
+    entries = catalogue.refnet_entries(_names(arguments.without), each_trick=arguments.tricks)
     if arguments.plot:
         from refnet.apps import picture
 
@@ -131,6 +132,10 @@ def _runs(wanted: _Wanted, rounds: int) -> Iterator[Run]:
                 yield found
 
 
+def _names(words: str) -> list[str]:
+    return [name.strip() for name in words.split(",") if name.strip()]
+
+
 def _threads(words: str | None) -> list[int]:
     """Numbers of threads; one and two where there are two cores, unless told.
 
@@ -145,6 +150,8 @@ def _threads(words: str | None) -> list[int]:
         raise ValueError(
             f"--threads: {words!r}, expected whole numbers of at least 1, as in 1,2"
         ) from None
+    if max(found) > MOST:
+        raise ValueError(f"--threads: {max(found)}, expected at most {MOST}")
     return list(dict.fromkeys(found))
 
 

@@ -25,6 +25,7 @@ class Report:
 
     pinned: the environment's variables that pin the BLAS; unpinned: whether it ran without them.
     absent: engines that are not installed, with the command that mends it.
+    without: tricks of refnet's engine that are off in all its rows.
     """
 
     runs: Sequence[Run]
@@ -33,6 +34,7 @@ class Report:
     pinned: Mapping[str, str] = field(default_factory=dict)
     unpinned: bool = False
     absent: Mapping[str, str] = field(default_factory=dict)
+    without: Sequence[str] = ()
 
 
 def machine() -> dict[str, str]:
@@ -77,6 +79,8 @@ def heading(report: Report) -> str:
     ]
     if report.unpinned and report.pinned:
         lines.append(f"without {', '.join(f'{k}={v}' for k, v in report.pinned.items())}")
+    if report.without:
+        lines.append(f"refnet's rows are without {', '.join(report.without)}")
     if report.absent:
         told = "; ".join(f"{name} ({how})" for name, how in report.absent.items())
         lines.append(f"not installed: {told}")
@@ -91,6 +95,7 @@ def to_json(report: Report) -> str:
         "pinned": dict(report.pinned),
         "unpinned": report.unpinned,
         "not installed": dict(report.absent),
+        "without": list(report.without),
         "rounds": report.rounds,
         "seconds of a round": SECONDS,
         "calls of a round": ITERATIONS,

@@ -6,7 +6,7 @@
 Traceback (most recent call last):
 ...
 ValueError: backend: 'abacus', expected one of engine, ops, onnxruntime, onnx_reference, litert,
-opencv, openvino, torch, or MODULE:OBJECT
+opencv, openvino, torch, metal, or MODULE:OBJECT
 
 A package of your own makes a backend known by an entry point in the group "refnet.backends"; for
 one in a file that Python can import, "module:object" will do.
@@ -35,6 +35,7 @@ CLASSES = {
     "opencv": "OpenCV",
     "openvino": "OpenVINO",
     "torch": "Torch",
+    "metal": "Metal",
 }
 
 

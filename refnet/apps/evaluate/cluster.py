@@ -1,0 +1,136 @@
+"""The photos shared among the workers of a Dask cluster (`pip install 'refnet[cluster]'`).
+
+Each worker reads the photos itself, so their folder, and a checkpoint file, must be where every
+worker sees it under the same name. Each makes its plans once, at its first photo, and keeps them.
+
+A worker that dies costs the photos in its hands, which the scheduler gives to others. A photo that
+kills its workers is given up by the scheduler after some of them (`KilledWorker`); as innocent ones
+may have been in the same hands, each that was given up is tried once more, alone, at the end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+from refnet import __version__
+from refnet.apps.evaluate.evaluator import Evaluator, Record, Task
+from refnet.apps.evaluate.variants import Variant
+from refnet.errors import MissingPackageError, one_line
+
+Answered = tuple[Task, list[Record]]
+IN_HAND = 3  # photos out for each thread of a worker: one at work, two that wait beside it
+PATIENCE = 20  # seconds for a scheduler to answer
+
+
+def connected(address: str) -> Any:
+    """A client of the scheduler at an address.
+
+    Raises ValueError where Dask is not installed, nobody answers, or there is no worker.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise MissingPackageError(
+            "--scheduler needs dask and distributed: pip install 'refnet[cluster]'"
+        ) from None
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as problem:
+        raise ValueError(f"--scheduler: {address}: {one_line(problem)}") from None
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+        _check_versions(client)
+    except BaseException as problem:
+        client.close()
+        if isinstance(problem, TimeoutError):
+            raise ValueError(f"--scheduler: {address} has no workers") from None
+        raise
+    return client
+
+
+def _check_versions(client: Any) -> None:
+    """Workers with another refnet would answer for another program."""
+    for worker, version in client.run(_version, on_error="return").items():
+        if version != __version__ and not isinstance(version, OSError):  # that one is gone
+            said = one_line(version) if isinstance(version, BaseException) else f"has {version}"
+            raise ValueError(f"--scheduler: worker {worker}: {said}, expected refnet {__version__}")
+
+
+def _version() -> str:
+    return __version__
+
+
+def spread(
+    tasks: Iterator[Task], variants: Sequence[Variant], client: Any
+) -> Generator[Answered, None, None]:
+    """Among the workers, in the order in which they are done; few are out at any time.
+
+    Workers that come while it runs are given photos too.
+    """
+    from distributed import as_completed
+
+    wanted = tuple(variants)
+    out: dict[Any, Task] = {}
+    suspects: list[Task] = []
+    done = as_completed(with_results=False, loop=client.loop)
+
+    def give_out() -> None:
+        threads = sum(client.nthreads().values()) or 1
+        while len(out) < IN_HAND * threads and (task := next(tasks, None)) is not None:
+            future = client.submit(evaluated, wanted, task, pure=False)
+            out[future] = task
+            done.add(future)
+
+    give_out()
+    for future in done:
+        task = out.pop(future)
+        answer = _answer(future)
+        if answer is None:
+            suspects.append(task)
+        else:
+            yield task, answer
+        give_out()
+    for task in suspects:
+        answer = _answer(client.submit(evaluated, wanted, task, pure=False))
+        yield task, answer or task.failed("every worker that was at it ended")
+
+
+def _answer(future: Any) -> list[Record] | None:
+    """The records; None where the workers that had the photo died."""
+    from distributed import CancelledError
+    from distributed.scheduler import KilledWorker
+
+    try:
+        answer = future.result()
+    except KilledWorker:
+        return None
+    except CancelledError as problem:
+        raise ValueError(f"--scheduler: lost ({one_line(problem)}); run it again") from None
+    finally:
+        future.release()
+    if isinstance(answer, str):
+        raise ValueError(answer)
+    return list(answer)
+
+
+# In a worker's process: the engines of a run, and a lock, as a plan runs one call at a time.
+_made: dict[tuple[Variant, ...], Evaluator | str] = {}
+_lock = threading.Lock()
+
+
+def evaluated(variants: tuple[Variant, ...], task: Task) -> list[Record] | str:
+    """One photo, by a worker; a text for what the engines refuse."""
+    with _lock:
+        if variants not in _made:
+            for other in _made.values():  # of a run before; its memory is wanted
+                if isinstance(other, Evaluator):
+                    other.close()
+            _made.clear()
+            try:
+                _made[variants] = Evaluator(variants)
+            except (ValueError, OSError) as problem:
+                _made[variants] = one_line(problem)
+        evaluator = _made[variants]
+        return evaluator if isinstance(evaluator, str) else evaluator(task)

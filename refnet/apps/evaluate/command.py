@@ -1,0 +1,184 @@
+"""What `refnet evaluate` does with its words."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from refnet.apps.evaluate import against, cluster, pool
+from refnet.apps.evaluate.evaluator import Record, Task
+from refnet.apps.evaluate.layouts import Dataset, opened
+from refnet.apps.evaluate.names import Classes, common
+from refnet.apps.evaluate.page import page
+from refnet.apps.evaluate.progress import Progress
+from refnet.apps.evaluate.records import Lock, Records, write_csv
+from refnet.apps.evaluate.report import Report, figures, gather, rows
+from refnet.apps.evaluate.tasks import count, unfinished
+from refnet.apps.evaluate.text import text
+from refnet.apps.evaluate.variants import Variant, variants
+from refnet.arguments import check_count
+from refnet.checkpoints.files import write_whole
+from refnet.oracle.environment import environment
+from refnet.preprocessing import RECIPES
+
+Spread = Callable[
+    [Iterator[Task], Sequence[Variant]], Generator[tuple[Task, list[Record]], None, None]
+]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An evaluation, all of it checked."""
+
+    dataset: Dataset
+    classes: Classes
+    variants: Sequence[Variant]
+    out: Path
+    retry: bool
+    judge: int
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, report; 2 if anything could not be evaluated."""
+    check_count(arguments.processes, "--processes")
+    check_count(arguments.judge, "--judge", least=0)
+    if arguments.dir is None:
+        if not arguments.against:
+            raise ValueError("DIR: expected a folder of labelled photos")
+        report = against.stored(arguments.against)
+        print(json.dumps(figures(report), indent=1) if arguments.json else text(report))
+        return 2 if report.unread else 0
+    wanted = _wanted(arguments)
+    with ExitStack() as stack:
+        spread, where = _spread(arguments, stack)
+        try:
+            report = evaluate(wanted, spread, where)
+        except KeyboardInterrupt:
+            said = (
+                f"refnet: what is done is kept in {wanted.out}: the same command goes on from there"
+            )
+            print(said, file=sys.stderr)
+            raise
+    if arguments.json:
+        print(json.dumps({**figures(report), "time": report.time}, indent=1))
+    else:
+        print(text(report))
+    print(f"refnet: wrote {wanted.out / 'report.html'}", file=sys.stderr)
+    return 2 if report.unread else 0
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    models = arguments.model or ["v1", "v2"]
+    recipes = arguments.preprocess or []
+    recipes = list(RECIPES) if recipes == ["all"] else recipes
+    engines = arguments.engine or ["fast"]
+    if arguments.against:
+        for option, given in (("--preprocess", recipes), ("--engine", engines)):
+            if len(given) > 1:
+                raise ValueError(f"{option}: given {len(given)} times, expected one to differ from")
+        if len(models) > 1 and arguments.model:
+            raise ValueError("--model: given twice, expected one to differ from")
+        recipe = recipes[0] if recipes else ""
+        found = against.operands(arguments.against, models[0], recipe, engines[0])
+    else:
+        found = variants(models, recipes, engines)
+    classes = _classes(arguments.classes, found)
+    dataset = opened(arguments.dir, arguments.labels, classes)
+    out = Path(arguments.out)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out: {out} is not a folder")
+    judge = arguments.judge if arguments.against else 0
+    return Wanted(dataset, classes, found, out, arguments.retry, judge)
+
+
+def _classes(file: str | None, found: Sequence[Variant]) -> Classes:
+    outputs = common([variant.classes for variant in found])
+    if file:
+        if not Path(file).is_file():
+            raise FileNotFoundError(f"--classes: {file}: no such file")
+        classes = Classes.listed(Path(file))
+        if len(classes.names) != outputs:
+            raise ValueError(f"--classes: {file} has {len(classes.names)}, expected {outputs}")
+        return classes
+    return Classes.imagenet() if outputs == 1000 else Classes.numbered(outputs)
+
+
+def _spread(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Spread, str]:
+    """Who evaluates: this process, several, or a cluster."""
+    if arguments.scheduler:
+        client = stack.enter_context(closing(cluster.connected(arguments.scheduler)))
+        return partial(cluster.spread, client=client), "on a Dask cluster"
+    if arguments.processes > 1:
+        processes = arguments.processes
+        return partial(pool.shared, processes=processes), f"{processes} processes"
+    return pool.alone, "1 process"
+
+
+def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 process") -> Report:
+    """Evaluate what is not evaluated yet, and report on all of it.
+
+    Whatever ends this at any moment, the same call goes on from there.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(closing(Lock(wanted.out)))
+        records = [
+            stack.enter_context(Records(wanted.out / f"{v.key}.jsonl", against.about_of(v)))
+            for v in wanted.variants
+        ]
+        total = count(wanted.dataset)
+        if not total:
+            raise ValueError(f"DIR: no picture with a class in {wanted.dataset.name}")
+        progress = Progress(total, [v.title for v in wanted.variants])
+        tasks = unfinished(wanted.dataset, records, progress, retry=wanted.retry)
+        start = perf_counter()
+        stack.callback(progress.close)
+        with closing(spread(tasks, wanted.variants)) as answered:
+            for task, found in answered:
+                for n, record in zip(task.variants, found, strict=True):
+                    records[n].append(record)
+                    progress.add(n, record)
+                progress.done(new=True)
+        seconds = perf_counter() - start
+        progress.close()
+        report = gather(wanted.dataset, wanted.classes, wanted.variants, records)
+        if wanted.judge:
+            report.judged = against.judge(report, wanted.dataset, wanted.judge)
+        report.time = _time(report, progress.new, seconds, where)
+        _write(wanted, report, records)
+        return report
+
+
+def _time(report: Report, new: int, seconds: float, where: str) -> dict[str, Any]:
+    return {
+        "new": new,
+        "seconds": seconds,
+        "rate": new / seconds if new else None,
+        "where": where,
+        "seconds_per_photo": [
+            dict(zip(("read", "preprocess", "network"), _each(s), strict=True))
+            for s in report.summaries
+        ],
+        "environment": environment(),
+    }
+
+
+def _each(summary: Any) -> list[float | None]:
+    return [value / summary.photos if summary.photos else None for value in summary.seconds]
+
+
+def _write(wanted: Wanted, report: Report, records: Sequence[Records]) -> None:
+    """The tables, the JSON and the page, each whole or not at all."""
+    for variant, each in zip(wanted.variants, records, strict=True):
+        write_csv(wanted.out / f"{variant.key}.csv", rows(wanted.dataset, each))
+    said = {**figures(report), "time": report.time}
+    write_whole(wanted.out / "report.json", (json.dumps(said, indent=1) + "\n").encode())
+    write_whole(wanted.out / "report.txt", (text(report) + "\n").encode("utf-8", "replace"))
+    write_whole(wanted.out / "report.html", page(report, wanted.dataset).encode())

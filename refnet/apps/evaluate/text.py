@@ -1,0 +1,166 @@
+"""The report for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refnet.apps.evaluate.progress import clock
+from refnet.apps.evaluate.report import Report
+from refnet.apps.evaluate.statistics import mcnemar
+from refnet.apps.evaluate.summary import Pair, Summary
+from refnet.oracle.markup import number
+
+SHOWN = 10  # lines of a list, before the rest is left to the files
+
+
+def text(report: Report) -> str:
+    """All sections.
+
+    >>> from refnet.apps.evaluate.names import Classes
+    >>> print(text(Report("mine", "table", Classes.imagenet(), [], [], {})))
+    mine: 0 photos (table)
+    """
+    parts = [
+        _heading(report),
+        _accuracy(report),
+        _pairs(report),
+        *_variants(report),
+        _unread(report),
+        _time(report),
+    ]
+    return "\n\n".join("\n".join(part) for part in map(list, parts) if part)
+
+
+def _heading(report: Report) -> Iterator[str]:
+    others = f"; beside them files that are no pictures: {report.others}" if report.others else ""
+    classes = {label for summary in report.summaries for label in summary.classes}
+    of = f" of {len(classes)} classes" if classes else ""
+    yield f"{report.dataset}: {report.photos:,} photos{of} ({report.layout}{others})"
+
+
+def _accuracy(report: Report) -> Iterator[str]:
+    if not report.variants:
+        return
+    heads = ["model", "preprocessing", "engine", "top-1", "", "top-5", ""]
+    rows = [heads]
+    for variant, summary in zip(report.variants, report.summaries, strict=True):
+        row = [variant.network, variant.recipe, variant.engine]
+        for share in (summary.top1, summary.top5):
+            row += [f"{share.count:,} of {share.of:,}", share.told()]
+        rows.append(row)
+    yield from aligned(rows)
+    yield "In brackets: the interval of 95 % (Wilson)."
+
+
+def _pairs(report: Report) -> Iterator[str]:
+    if not report.pairs:
+        return
+    rows = [["A", "B", "other answer", "only A right", "only B", "p", "largest difference"]]
+    for (a, b), pair in report.pairs.items():
+        rows.append(
+            [
+                short(report, a),
+                short(report, b),
+                f"{pair.changed:,} of {pair.both:,}",
+                f"{pair.only_a:,}",
+                f"{pair.only_b:,}",
+                number(mcnemar(pair.only_a, pair.only_b)),
+                number(pair.largest[0]),
+            ]
+        )
+    yield from aligned(rows)
+    yield "p: how likely so uneven a split were if both were equally good (McNemar, exact)."
+    if len(report.pairs) == 1:
+        yield from _changes(report, report.pairs[0, 1])
+
+
+def _changes(report: Report, pair: Pair) -> Iterator[str]:
+    name = report.classes.name
+    changes = pair.changes()
+    if changes:
+        yield ""
+        yield "Photos with another answer, those that differ most first:"
+        rows = []
+        for by, photo, a, b in changes[:SHOWN]:
+            said = [f"{name(n)} {p:.3f}" for n, p in (a["top"][0], b["top"][0])]
+            rows.append([f"  {photo}", f"is {name(a['label'])}", *said, f"differs by {by:.3g}"])
+        yield from aligned(rows)
+        if pair.changed > SHOWN:
+            yield f"  and {pair.changed - SHOWN} more"
+    if not report.judged:
+        return
+    yield ""
+    for one in report.judged:
+        yield f"{one['image']}, {one['engine']}: {one['told']}"
+    if all(one["holds"] for one in report.judged):
+        yield "So what differs there is rounding, magnified by the layers after it."
+    else:
+        yield "So what differs there is more than rounding."
+
+
+def short(report: Report, n: int) -> str:
+    """What tells a variant from the others."""
+    parts = [(v.network, v.recipe, v.engine) for v in report.variants]
+    told = [part for i, part in enumerate(parts[n]) if len({each[i] for each in parts}) > 1]
+    return ", ".join(told) or report.variants[n].versions
+
+
+def _variants(report: Report) -> Iterator[list[str]]:
+    for variant, summary in zip(report.variants, report.summaries, strict=True):
+        if summary.photos and len(report.variants) <= 2:
+            yield [f"{variant.title}:", *_variant(report, summary)]
+
+
+def _variant(report: Report, summary: Summary) -> Iterator[str]:
+    name = report.classes.name
+    confused = summary.confused()
+    if confused:
+        said = [f"{name(a)} → {name(b)} {count}" for a, b, count in confused[:5]]
+        yield f"  most confused (is → said): {', '.join(said)}"
+    sure = summary.mistakes()
+    if sure:
+        said = [f"{name(m.label)} → {name(m.said)} {m.p:.3f}" for m in sure[:5]]
+        yield f"  surest mistakes: {', '.join(said)}"
+    bins = [
+        f"{100 * each.mean:.0f} → {100 * share.value:.0f} ({each.photos:,})"
+        for _, each, share in summary.calibration()
+    ]
+    yield f"  calibration, % sure → % right (photos): {', '.join(bins)}"
+    yield f"  mean distance of the two: {100 * summary.calibration_error():.1f} points"
+
+
+def _unread(report: Report) -> Iterator[str]:
+    unread = report.unread
+    if unread:
+        yield f"Not evaluated: {len(unread):,}"
+        yield from (f"  {name}: {why}" for name, why in unread)
+
+
+def _time(report: Report) -> Iterator[str]:
+    time = report.time
+    if not time:
+        return
+    said = f"{time['new']:,} photos evaluated in {clock(time['seconds'])}"
+    if time["new"]:
+        said += f" ({time['rate']:.3g}/s, {time['where']})"
+    if report.photos > time["new"]:
+        said += f"; {report.photos - time['new']:,} were known before"
+    yield said
+    rows = [["", "read", "preprocess", "network", "multiply-accumulates"]]
+    for variant, summary in zip(report.variants, report.summaries, strict=True):
+        if summary.photos:
+            each = [f"{1e3 * value / summary.photos:.1f} ms" for value in summary.seconds]
+            rows.append([variant.title, *each, f"{variant.macs / 1e6:.1f} M"])
+    yield from aligned(rows)
+
+
+def aligned(rows: list[list[str]]) -> Iterator[str]:
+    """Columns, each as wide as its widest cell.
+
+    >>> list(aligned([["a", "b"], ["long", "c"]]))
+    ['a     b', 'long  c']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,49 @@
+// What the host binds, and the first fault that a launch meets.
+#pragma once
+#include "vectors.hpp"
+
+namespace metal {
+namespace cpu {
+
+// One parameter of a kernel as the host fills it; ctypes mirrors it in library.py.
+struct binding {
+    void* data;
+    size_t bytes;
+    int format;  // of a texture: 2 for half, 4 for float, 1 for normalised bytes
+    uint width, height, slices;
+};
+
+enum fault_code : int {
+    NONE, TEXTURE_READ, TEXTURE_WRITE, BUFFER, THREADGROUP_MEMORY, BARRIER, BARRIERS, SAMPLER,
+    SAMPLE_EDGE, SAMPLE_NOWHERE, TOO_MUCH_THREADGROUP_MEMORY, NOT_OF_A_BUFFER
+};
+
+// code, the parameter or the threadgroup variable it is about, numbers that say more, and who.
+struct fault_report {
+    int code, about;
+    long long a, b, c;
+    double x, y;
+    uint group, thread;
+};
+
+struct launch_state {
+    fault_report fault;
+    const binding* bindings;
+    int parameters;
+    uint group, thread;  // the ones that run now, as linear indices
+    int borders;         // whether a sample on the border of two pixels is let pass
+};
+inline launch_state& state() {
+    static thread_local launch_state now;
+    return now;
+}
+
+__attribute__((noinline, cold)) inline void report(
+    int code, int about, long long a = 0, long long b = 0, long long c = 0, double x = 0,
+    double y = 0) {
+    launch_state& s = state();
+    if (s.fault.code == NONE) s.fault = {code, about, a, b, c, x, y, s.group, s.thread};
+}
+
+}  // namespace cpu
+}  // namespace metal

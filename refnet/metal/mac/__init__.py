@@ -1,0 +1,5 @@
+"""The kernels on a Mac's GPU, through pyobjc-framework-Metal."""
+
+from refnet.metal.mac.library import MacLibrary
+
+__all__ = ["MacLibrary"]

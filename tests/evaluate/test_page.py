@@ -1,0 +1,106 @@
+"""The page: one file that needs nothing else, says what the JSON says, and escapes all names."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from refnet.apps.evaluate.command import evaluate
+from refnet.apps.evaluate.text import text
+from tests.evaluate.photos import draw, folder, wanted
+
+NASTY = '<img src=x onerror="alert(1)">&amp; \u202e.png'
+
+
+class Reader(HTMLParser):
+    """Tags as they open and close, attributes, text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict]] = []
+        self.said: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.said.append(data)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    tmp = tmp_path_factory.mktemp("page")
+    root = folder(tmp / "in <b>", 45)
+    draw(root / "104" / NASTY, 104, 50)
+    (root / "104" / "<script>.png").write_text("no photo")
+    report = evaluate(wanted(root, tmp / "out", recipes=("squash", "half-pixel")))
+    return report, (tmp / "out" / "report.html").read_text("utf-8")
+
+
+def test_every_element_is_closed_and_nothing_comes_from_elsewhere(made):
+    reader = Reader(made[1])
+    assert reader.open == []
+    assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "iframe", "object"})
+    for tag, attributes in reader.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in ("src", "href"):
+                assert value.startswith(("data:image/jpeg;base64,", "#"))
+    assert "url(" not in made[1]
+    assert "default-src 'none'" in made[1]
+
+
+def test_names_are_shown_as_they_are_and_not_run(made):
+    said = "".join(Reader(made[1]).said)
+    assert "in <b>" in said
+    assert "<script>.png" in said
+    assert NASTY.replace("\u202e", "") in said.replace("\u202e", "")
+
+
+def test_the_page_has_each_figure_of_the_report(made):
+    report, page = made
+    said = " ".join(Reader(page).said)
+    for summary in report.summaries:
+        for share in (summary.top1, summary.top5):
+            assert f"{100 * share.value:.1f} %" in said
+            assert f"{share.low * 100:.1f} to {share.high * 100:.1f}" in said
+            assert f"{share.count} of {share.of}" in said
+    assert f"All {len(report.summaries[0].classes)} classes" in said
+    assert "1 not evaluated" in said
+
+
+def test_mistakes_have_their_photos_small_and_with_words(made):
+    pictures = [attributes for tag, attributes in Reader(made[1]).tags if tag == "img"]
+    assert len(pictures) == sum(len(summary.mistakes()) for summary in made[0].summaries)
+    assert all(picture["alt"].startswith("a photo of: ") for picture in pictures)
+    assert max(len(picture["src"]) for picture in pictures) < 40_000
+
+
+def test_a_thumbnail_is_small_whatever_the_photo(tmp_path):
+    import base64
+    import io
+
+    from refnet.apps.evaluate.page_parts import SIDE, thumbnail
+
+    Image.effect_noise((1500, 900), 80).convert("RGB").save(tmp_path / "noise.png")
+    found = thumbnail(str(tmp_path / "noise.png"))
+    picture = Image.open(io.BytesIO(base64.b64decode(found.partition(",")[2])))
+    assert picture.size == (SIDE, round(SIDE * 900 / 1500))
+    assert thumbnail(str(tmp_path / "gone.png")) is None
+
+
+def test_the_terminals_text_names_what_was_not_evaluated_and_both_recipes(made):
+    said = text(made[0])
+    assert "Not evaluated: 1\n  104/<script>.png: not an image that Pillow can read" in said
+    assert re.search(r"squash +tests\.evaluate\.engines:Quick +\d+ of 46", said)
+    assert re.search(r"squash +half-pixel +0 of 46", said)

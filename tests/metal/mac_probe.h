@@ -1,0 +1,6 @@
+#pragma once
+
+struct Shift {
+    float right;
+    float down;
+};
