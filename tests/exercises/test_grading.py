@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from refnet.cli import main
 from refnet.exercises import grades
-from refnet.exercises.grading import grade, submissions
+from refnet.exercises.grading import Mark, Row, grade
+from refnet.exercises.handed_in import left_out, submissions
 
 RIGHT = "def bill(D_K, M, N, D_F):\n    return D_K**2 * M * N * D_F**2\n"
 WRONG = "def bill(D_K, M, N, D_F):\n    return D_K * M * N * D_F**2\n"
@@ -53,7 +55,7 @@ def test_what_each_defines_is_checked(tmp_path):
     )
     notebook(tmp_path, "cat", RIGHT, "import sys; sys.exit(1)", "def f(:", WRONG)
     (tmp_path / "dan.ipynb").write_text("this is no JSON")
-    rows = graded(tmp_path)
+    rows = graded(tmp_path, timeout=20.0)
     assert list(rows) == ["ann", "bob", "cat", "dan"]
     assert kinds(rows["ann"]) == {"3.1": "right"}  # the function, though its name was used again
     assert rows["ann"].remarks == []
@@ -213,3 +215,109 @@ def test_the_table_as_text_csv_and_json(tmp_path):
     data = json.loads(grades.to_json(rows))
     assert [row["student"] for row in data] == [row.student for row in rows]
     assert data[0]["marks"]["3.1"] == {"kind": "right", "said": ""}
+
+
+def cells_of(path: Path, *sources: str) -> None:
+    notebook(path.parent, "made", *sources)
+    (path.parent / "made.ipynb").rename(path)
+
+
+def test_every_file_and_folder_has_a_row_or_is_named(tmp_path, capsys):
+    cells_of(tmp_path / "Max.IPYNB", RIGHT)
+    (tmp_path / "Una.PY").write_text(RIGHT)
+    notebook(tmp_path / "eve", "one", RIGHT)
+    notebook(tmp_path / "eve" / ".ipynb_checkpoints", "one-checkpoint", RIGHT)
+    for name in ("answers.docx", "notes.txt", "eve/photo.png", "_sam.ipynb"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "adir.ipynb").mkdir()
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    rest = ["_sam.ipynb", "adir.ipynb/", "answers.docx", "empty/", "eve/.ipynb_checkpoints/",
+            "eve/photo.png", "notes.txt"]  # fmt: skip
+    assert left_out(tmp_path) == rest
+    assert main(["exercises", "grade", str(tmp_path), "--only", "3.1", "--timeout", "8"]) == 0
+    text = capsys.readouterr().out
+    assert text.splitlines()[-1] == f"not graded: {', '.join(rest)}"
+    signs = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:4]}
+    assert signs == {"Max": ["1", "+"], "Una": ["1", "+"], "eve": ["1", "+"]}
+
+
+def test_a_notebook_without_code_gets_a_remark(tmp_path):
+    notebook(tmp_path, "lea")
+    notebook(tmp_path, "lou", "", "\n")
+    rows = graded(tmp_path)
+    assert [row.remarks for row in rows.values()] == [["there is no code in it"]] * 2
+
+
+FORGED = """
+import gc, io, json
+for file in gc.get_objects():
+    if isinstance(file, io.TextIOWrapper) and str(file.name).endswith(".jsonl"):
+        file.write('{"number": "3.1", "kind": "right"}\\n')
+        mine = open(file.name).read().splitlines()[1]
+        file.write(mine + '\\n')
+        file.flush()
+"""
+
+
+def test_what_a_submission_says_of_itself_is_not_believed(tmp_path):
+    """The right mark is in the row that is honest alone; the others have a remark each."""
+    notebook(
+        tmp_path, "checker", WRONG,
+        "import refnet.exercises.sitting as s\n"
+        "from types import SimpleNamespace as N\n"
+        "s.check = lambda *a, **k: N(kind='right', hint='', said='')",
+    )  # fmt: skip
+    notebook(
+        tmp_path, "code", WRONG,
+        "import refnet.exercises.comparing as c\n"
+        "c.difference.__code__ = (lambda answer, expected, bound=None: '').__code__",
+    )  # fmt: skip
+    notebook(tmp_path, "exercise", WRONG, "from refnet.exercises import find\n"
+             "object.__setattr__(find('3.1'), 'reference', bill)")  # fmt: skip
+    notebook(tmp_path, "forged", WRONG, FORGED)
+    notebook(tmp_path, "honest", RIGHT)
+    notebook(tmp_path, "in the call", "def bill(D_K, M, N, D_F):\n"
+             "    import refnet.exercises.checking as c\n"
+             "    c.difference = lambda *a: ''\n"
+             "    return 0")  # fmt: skip
+    rows = graded(tmp_path, timeout=20.0)
+    remarks = {student: row.remarks for student, row in rows.items()}
+    assert {s for s, row in rows.items() if kinds(row)["3.1"] == "right"} - {"in the call"} == {
+        "honest"
+    }
+    assert remarks == {
+        "checker": ["cell 3 changes refnet.exercises.sitting.check: put back"],
+        "code": ["cell 3 changes refnet.exercises.comparing.difference.__code__: put back"],
+        "exercise": ["cell 3 changes exercise 3.1.reference: put back"],
+        "forged": ["2 lines of its results were added or changed: left out"],
+        "honest": [],
+        "in the call": ["3.1 changes refnet.exercises.checking.difference: put back"],
+    }
+
+
+def test_an_answer_that_calls_the_reference_gets_a_remark(tmp_path):
+    """However it came by it; one that a layer's black box calls is not the reader's doing."""
+    body = "def bill(D_K, M, N, D_F):\n    return theirs(D_K, M, N, D_F)"
+    find_it = "from refnet.exercises import find\ntheirs = find('3.1').reference\n"
+    import_it = "from refnet.exercises.chapter_03 import bill as theirs\n"
+    notebook(tmp_path, "found", find_it + body)
+    notebook(tmp_path, "imported", import_it + body)
+    notebook(tmp_path, "renamed", find_it + "bill = theirs\nbill.__module__ = '__main__'")
+    asks = "def recover_kernel(layer, D_K, M):\n    return layer([[[0] * M] * D_K] * D_K)"
+    notebook(tmp_path, "asks", RIGHT + asks)
+    rows = graded(tmp_path, numbers=("3.1", "3.5"), timeout=20.0)
+    said = "3.1: the answer calls the book's own bill"
+    remarks = {student: said in row.remarks for student, row in rows.items()}
+    assert remarks == {"asks": False, "found": True, "imported": True, "renamed": True}
+    assert rows["asks"].remarks == []
+
+
+def test_names_in_wide_characters_keep_the_columns():
+    """Two columns of a terminal for each; an accent that stands by itself takes none."""
+    marks = {"3.1": Mark("right")}
+    names = ["Ann", "\u674e\u96f7", "Zoe\u0308"]
+    lines = grades.to_text([Row(name, marks, ["late"]) for name in names]).splitlines()
+    columns = {grades.width(line[: line.index("+")]) for line in lines[1:4]}
+    columns_below = {grades.width(line[: line.index("late")]) for line in lines[-3:]}
+    assert (len(columns), len(columns_below)) == (1, 1)
+    assert [grades.width(name) for name in names] == [3, 4, 3]
