@@ -24,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check what a class has handed in",
         description="Runs every notebook (.ipynb) and module (.py) in FOLDER, each in a process "
         "of its own, and checks the functions that it defines. A file is a student's, or each "
-        "folder in FOLDER is. This is no sandbox: a submission can do what you can do.",
+        "folder in FOLDER is; what has no row is named under the table. This is no sandbox: a "
+        "submission can do what you can do, and one that sets out to can deceive the checker. A "
+        "remark tells of the plain ways: the checker changed, results put in by hand, the book's "
+        "own solution called.",
     )
     grade.add_argument("folder", metavar="FOLDER", type=Path)
     grade.add_argument(
@@ -90,6 +93,7 @@ def _grade(arguments: argparse.Namespace) -> int:
     from refnet.apps.bench.process import leaving_nothing
     from refnet.exercises import grades
     from refnet.exercises.grading import grade
+    from refnet.exercises.handed_in import left_out
 
     check_positive(arguments.timeout, "--timeout")
     check_count(arguments.memory, "--memory")
@@ -105,6 +109,10 @@ def _grade(arguments: argparse.Namespace) -> int:
             progress=_progress if sys.stderr.isatty() else lambda _: None,
         )
     print(grades.to_json(rows) if arguments.json else grades.to_text(rows))
+    if rest := grades.not_graded(left_out(arguments.folder)):
+        # JSON is for a program: what is said beside it goes where a person reads.
+        print(f"refnet: {rest}" if arguments.json else f"\n{rest}",
+              file=sys.stderr if arguments.json else sys.stdout)  # fmt: skip
     if arguments.out:
         as_csv = arguments.out.suffix.lower() == ".csv"
         text = grades.to_csv(rows) if as_csv else grades.to_json(rows)

@@ -135,7 +135,7 @@ def told(problem: BaseException) -> str:
 
 def _where(function: Callable[..., Any], problem: BaseException) -> str:
     """The innermost line of the reader's own file that the exception went through."""
-    code = getattr(function, "__code__", None)
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
     if not isinstance(code, CodeType):
         return ""
     own = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename == code.co_filename]

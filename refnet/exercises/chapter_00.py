@@ -62,7 +62,7 @@ def _channels_first(draw: Draw) -> Arguments:
 
 def _photos(draw: Draw) -> Arguments:
     H, W = draw.integer(1, 4), draw.integer(1, 4)
-    return tuple(draw.array(H, W, least=0, most=99, dtype=np.uint8) for _ in range(2))
+    return draw.pixels(H, W), draw.pixels(H, W)
 
 
 def _two_maps(draw: Draw) -> Arguments:
@@ -118,7 +118,8 @@ EXERCISES = [
         "of two pixels in the same place, as a whole number of at least 0. Try it on a pixel of "
         "0 and a pixel of 1, both ways round.",
         largest_difference, _photos,
-        [(_bytes(0), _bytes(1)), (_bytes(7), _bytes(5)),
+        [(_bytes(0), _bytes(1)), (_bytes(7), _bytes(5)), (_bytes(0), _bytes(200)),
+         (_bytes(255), _bytes(0)),
          (_A.astype(np.uint8), _B.astype(np.uint8))],
         [
             Mistake("bytes wrap", lambda a, b: int(abs(a - b).max()),

@@ -67,8 +67,7 @@ def _patches(draw: Draw) -> Arguments:
 def _images(draw: Draw) -> Arguments:
     D_K = draw.integer(1, 3)
     H, W = draw.integer(D_K, 5), draw.integer(D_K, 5)
-    image = draw.array(H, W, least=0, most=99, dtype=np.uint8)
-    return image, draw.array(D_K, D_K, least=-2, most=2)
+    return draw.pixels(H, W), draw.array(D_K, D_K, least=-2, most=2)
 
 
 def _sizes(draw: Draw) -> Arguments:
@@ -128,7 +127,9 @@ EXERCISES = [
         "(H - D_K + 1, W - D_K + 1). Its element (r, c) is the response of the kernel whose top "
         "left weight lies on pixel (r, c).",
         correlate, _images,
-        [(np.array([[200]], np.uint8), np.array([[2]])),
+        [(np.array([[200]], np.uint8), np.array([[1]])),
+         (np.array([[200]], np.uint8), np.array([[2]])),
+         (np.array([[1]], np.uint8), np.array([[-1]])),
          (np.arange(9).reshape(3, 3), np.array([[0, 1], [0, 0]])), (_BYTES, whole(2, 3, 3)),
          (whole(3, 6, 4), whole(4, 2, 2))],
         [

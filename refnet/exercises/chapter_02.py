@@ -142,10 +142,13 @@ EXERCISES = [
         [
             Mistake("determinant", _determinant,
                     "A determinant of 0 says only that three rows hide two; the Laplacian's is 0, "
-                    "and it takes two columns and two rows to make it. The rank has to be 1."),
+                    "and it takes two columns and two rows to make it. The rank has to be 1 or 0."),
             Mistake("first row alone", _first_row_only,
                     "You compare every row with the first one. Where that is all zeros, it tells "
                     "you nothing about the others."),
+            Mistake("zeros left out", lambda kernel: separability.rank(kernel) == 1,
+                    "A kernel of zeros has rank 0, and a column times a row gives it, too: the "
+                    "rank has to be at most 1."),
         ],
     ),
     Exercise(

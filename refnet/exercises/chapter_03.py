@@ -127,7 +127,7 @@ EXERCISES = [
             Mistake("a bias for each input", lambda D_K, M, N, b: D_K**2 * M * N + b * M,
                     "A bias is added to an output channel: there are N of them, one for each "
                     "filter."),
-            Mistake("one bias", lambda D_K, M, N, b: D_K**2 * M * N + b * (N > 1),
+            Mistake("one bias", lambda D_K, M, N, b: D_K**2 * M * N + b,
                     "One bias does not serve all: each of the N filters has its own."),
             Mistake("no bias", lambda D_K, M, N, b: D_K**2 * M * N,
                     "Where there is a bias it adds N numbers, one for each filter."),

@@ -126,6 +126,9 @@ EXERCISES = [
                     "You count the steps; the place where it began is one more."),
             Mistake("padding once", lambda n, k, s, a, b: (n + a - k) // s + 1,
                     "The zeros behind count as well as those in front."),
+            Mistake("a fraction of a step", lambda n, k, s, a, b: (n + a + b - k) / s + 1,
+                    "/ leaves a fraction where the last step does not fit; only whole steps "
+                    "count: //."),
         ],
         level="warm-up",
     ),

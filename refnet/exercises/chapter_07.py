@@ -47,8 +47,9 @@ def in_disguise(w: Array) -> bool:
 
 
 def _three_roundings(D_K: int, N: int) -> float:
-    """1/N, 1/D_K^2 and their sum are rounded once each; one to spare for another order."""
-    return 4 * 2.0**-53 * float(cost_ratio(D_K, N))
+    """1/N, 1/D_K^2 and their sum are rounded once each, in float32 at worst; one to spare for
+    another order."""
+    return 4 * 2.0**-24 * float(cost_ratio(D_K, N))
 
 
 def _combined_first(x: Array, depthwise: Array, pointwise: Array) -> Array:
@@ -76,6 +77,11 @@ def _in_space(w: Array) -> bool:
 
 def _as_one(w: Array) -> bool:
     return separability.rank(w.reshape(-1, w.shape[3])) <= 1
+
+
+def _rank_one(w: Array) -> bool:
+    matrices = w.reshape(-1, *w.shape[2:]).swapaxes(0, 1)
+    return all(separability.rank(matrix) == 1 for matrix in matrices)
 
 
 def _side_and_filters(draw: Draw) -> Arguments:
@@ -143,6 +149,12 @@ EXERCISES = [
             Mistake("a filter for each output", lambda k, m, n: (k**2 * m * n, k**2 * n + m * n),
                     "The depthwise layer comes first: it has a filter for each of the M channels "
                     "that it reads, not for the N that come out."),
+            Mistake("N weights for the pointwise layer",
+                    lambda k, m, n: (k**2 * m * n, k**2 * m + n),
+                    "The pointwise layer has M weights for each of its N outputs, so M N of them, "
+                    "not N."),
+            Mistake("exchanged", lambda *sizes: two_bills(*sizes)[::-1],
+                    "The two counts are exchanged: the standard layer's comes first."),
         ],
         level="warm-up",
     ),
@@ -224,6 +236,9 @@ EXERCISES = [
             Mistake("all channels at once", _as_one,
                     "You ask for one filter for all channels together; each channel may have its "
                     "own. Look at the matrix of D_K^2 taps by N filters, channel by channel."),
+            Mistake("zeros left out", _rank_one,
+                    "A channel that no filter looks at has a matrix of rank 0, and that is "
+                    "separable, too: the rank has to be at most 1."),
         ],
         level="problem",
     ),

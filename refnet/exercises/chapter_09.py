@@ -70,6 +70,13 @@ def _rounded_down(side: int, strides: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(found[1:])
 
 
+def _nearest(side: int, strides: tuple[int, ...]) -> tuple[int, ...]:
+    found = [side]
+    for stride in strides:
+        found.append(round(found[-1] / stride))
+    return tuple(found[1:])
+
+
 def _unpadded(side: int, strides: tuple[int, ...]) -> tuple[int, ...]:
     found = [side]
     for stride in strides:
@@ -137,6 +144,9 @@ EXERCISES = [
             Mistake("rounded down", _rounded_down,
                     "You round down. SAME makes an output for every stride-th pixel, from the "
                     "first one on: ceil(side / stride)."),
+            Mistake("rounded to the nearest", _nearest,
+                    "round goes down as often as up. SAME makes an output for every stride-th "
+                    "pixel, from the first one on: ceil(side / stride)."),
             Mistake("no padding", _unpadded,
                     "That is the size without padding; with SAME a layer of stride 1 keeps the "
                     "size."),
@@ -151,12 +161,16 @@ EXERCISES = [
         "and a pointwise layer from M to N channels. Write `block_macs(D_F, M, N, stride)`: how "
         "many multiply-accumulates does it take on a map of D_F × D_F with SAME padding, every "
         "tap counted?",
-        block_macs, _block, [(1, 1, 1, 1), (2, 1, 1, 2), (112, 32, 64, 1), (7, 512, 1024, 2)],
+        block_macs, _block,
+        [(1, 1, 1, 1), (2, 1, 1, 2), (3, 1, 1, 2), (112, 32, 64, 1), (7, 512, 1024, 2)],
         [
             Mistake("input side for the depthwise layer",
                     lambda D_F, M, N, s: 9 * M * D_F**2 + M * N * math.ceil(D_F / s) ** 2,
                     "A layer with stride 2 computes only every second pixel: the depthwise layer "
                     "makes a map of ceil(D_F / stride), and that is what it costs."),
+            Mistake("rounded down",
+                    lambda D_F, M, N, stride: block_macs(D_F // stride, M, N, 1),
+                    "You round down: an odd side has ceil(D_F / stride) outputs with SAME."),
             Mistake("stride forgotten", lambda D_F, M, N, stride: block_macs(D_F, M, N, 1),
                     "The stride makes both layers work on the smaller map."),
             Mistake("a standard layer",
@@ -223,8 +237,11 @@ EXERCISES = [
                     "Those are the smallest: argsort goes upwards."),
             Mistake("ties backwards",
                     lambda logits, k: tuple(np.argsort(logits, kind="stable")[::-1][:k].tolist()),
-                    "Turning the order round turns equal numbers round, too: sort -logits, and "
-                    "stably (kind=\"stable\")."),
+                    "Equal numbers come out in the wrong order: turning the order round turns "
+                    "them round, too, and argsort keeps their order only with kind=\"stable\". "
+                    "Sort -logits, and stably.",
+                    also=(lambda logits, k: tuple(np.argsort(logits)[::-1][:k].tolist()),
+                          lambda logits, k: tuple(np.argsort(-logits)[:k].tolist()))),
             Mistake("values for places",
                     lambda logits, k: tuple(np.sort(logits)[::-1][:k].tolist()),
                     "Those are the logits themselves; their places are asked for."),

@@ -123,12 +123,14 @@ class _Check:
     def say_wrong(self, outcome: Outcome, said: str, note: str) -> Verdict:
         mistake = self.known_mistake()
         expected = self.exercise.reference(*outcome.arguments)
-        answered = outcome.ended == "answered" and _showable(outcome.answer)
+        # None is all in the one line already.
+        shown = outcome.ended == "answered" and outcome.answer is not None
+        shown = shown and _showable(outcome.answer)
         return self.say(
             "wrong",
             said,
             given=self.named(outcome),
-            answer=shown_value(outcome.answer, 14) if answered else "",
+            answer=shown_value(outcome.answer, 14) if shown else "",
             expected=shown_value(expected, 14),
             mistake=mistake.name if mistake else "",
             hint=mistake.says(outcome.arguments) if mistake else "",
@@ -149,10 +151,11 @@ class _Check:
         return next(filter(self.is_this, self.exercise.mistakes), None)
 
     def is_this(self, mistake: Mistake) -> bool:
-        return all(self.equals(mistake, outcome) for outcome in self.tried)
+        ways = (mistake.function, *mistake.also)
+        return any(all(self.equals(way, outcome) for outcome in self.tried) for way in ways)
 
-    def equals(self, mistake: Mistake, outcome: Outcome) -> bool:
-        own = call(mistake.function, outcome.arguments, self.limit)
+    def equals(self, way: Callable[..., Any], outcome: Outcome) -> bool:
+        own = call(way, outcome.arguments, self.limit)
         if own.ended != "answered" or outcome.ended != "answered":
             return own.ended == outcome.ended and own.exception == outcome.exception
         bound = self.bound(outcome.arguments)

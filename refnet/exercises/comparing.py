@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+LONG = 10**30  # a whole number that is no longer written out
+WORDS = 80  # characters of a text that are shown
 
 
 def difference(answer: Any, expected: Any, bound: Any = None) -> str:
@@ -64,14 +67,48 @@ def number(value: Any) -> str:
 
     >>> number(np.float64(0.5)), number(1 / 3), number(Fraction(1, 3)), number(5_000_000)
     ('0.5', '0.333333333333', '1/3', '5000000')
+    >>> number(10**400)
+    'about 1.00000e+400, a whole number of 401 digits'
     """
     if isinstance(value, np.generic):
         value = value.item()
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if (
+        isinstance(value, Rational)
+        and max(abs(int(value.numerator)), int(value.denominator)) >= LONG
+    ):
+        return _about(value)
+    return str(value)
+
+
+def _about(value: Rational) -> str:
+    """A number too long to be read; Decimal has no limit on digits where str has one."""
+    above, below = Decimal(int(value.numerator)), Decimal(int(value.denominator))
+    if below == 1:
+        return f"about {above:.5e}, a whole number of {above.adjusted() + 1} digits"
+    return f"about {above / below:.11e}"
+
+
+def text(value: str) -> str:
+    """Text as Python has it, the beginning of it where it is long.
+
+    >>> text(np.str_("same")), text("x" * 100)[-5:]
+    ("'same'", 'xx...')
+    """
+    shown = repr(str(value))
+    return shown if len(shown) <= WORDS else f"{shown[:WORDS]}..."
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _tuple(answer: Any, expected: tuple[Any, ...], bound: Any) -> str:
@@ -89,7 +126,11 @@ def _tuple(answer: Any, expected: tuple[Any, ...], bound: Any) -> str:
 def _plain(answer: Any, expected: Any, types: Any, words: str) -> str:
     if not isinstance(answer, types):
         return f"it returns {kind(answer)}, expected {words}"
-    return "" if answer == expected else f"it returns {answer!r}, expected {expected!r}"
+    if answer == expected:
+        return ""
+    # As Python's own: a reader who is shown np.False_ looks for the fault in its type.
+    found, wanted = (text(v) if isinstance(v, str) else str(bool(v)) for v in (answer, expected))
+    return f"it returns {found}, expected {wanted}"
 
 
 def _number(answer: Any, expected: Any, bound: Any) -> str:
@@ -119,7 +160,7 @@ def _array(answer: Any, expected: Array, bound: Any) -> str:
     if answer.shape != expected.shape:
         return f"it returns an array of shape {answer.shape}, expected {expected.shape}"
     if answer.dtype.kind == "O" and all(_is_number(value) for value in answer.flat):
-        answer = answer.astype(np.float64)
+        answer = np.array([_as_float(value) for value in answer.flat]).reshape(answer.shape)
     if answer.dtype.kind not in "iuf":
         return f"it returns an array of {answer.dtype} values, expected numbers"
     found, wanted = np.asarray(answer), np.asarray(expected)

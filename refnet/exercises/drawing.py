@@ -50,6 +50,13 @@ class Drawn:
         drawn: Array = self._choose(self._np.arrays(dtype, shape, elements=numbers, fill=nothing))
         return drawn
 
+    def pixels(self, *shape: int) -> Array:
+        """An array of bytes; a number of two digits to base 16, for the same reason."""
+        digit, nothing = self._st.integers(0, 15), self._st.nothing()
+        pairs = self._st.tuples(digit, digit).map(lambda pair: 16 * pair[0] + pair[1])
+        drawn: Array = self._choose(self._np.arrays(np.uint8, shape, elements=pairs, fill=nothing))
+        return drawn
+
 
 def strategy(exercise: Exercise) -> SearchStrategy[Arguments]:
     """An exercise's arguments as a Hypothesis strategy."""

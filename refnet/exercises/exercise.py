@@ -28,7 +28,10 @@ class Draw(Protocol):
         """One of the values; the first is the simplest."""
 
     def array(self, *shape: int, least: int = -9, most: int = 9, dtype: Any = np.int64) -> Array:
-        """An array of whole numbers, each drawn for itself."""
+        """An array of whole numbers, each drawn for itself, between -99 and 99."""
+
+    def pixels(self, *shape: int) -> Array:
+        """An array of bytes, 0 to 255, each drawn for itself."""
 
 
 def whole(seed: int, *shape: int, least: int = -9, most: int = 9, dtype: Any = np.int64) -> Array:
@@ -64,12 +67,15 @@ class BlackBox:
 class Mistake:
     """A typical wrong answer: what gives it, and what to look at.
 
-    hint: a sentence, or a function of the exercise's arguments that makes one.
+    hint: a sentence, or a function of the exercise's arguments that makes one. also: other ways to
+    the same mistake, whose answers may differ from machine to machine, as those of a sort that is
+    not stable do.
     """
 
     name: str
     function: Callable[..., Any]
     hint: str | Callable[..., str]
+    also: Sequence[Callable[..., Any]] = ()
 
     def says(self, arguments: Arguments) -> str:
         """The hint, about these arguments."""

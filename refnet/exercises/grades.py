@@ -19,11 +19,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Sequence
 
 from refnet.exercises.catalogue import exercises
 from refnet.exercises.grading import Mark, Row
-from refnet.tables import align
 
 SIGNS = {"right": "+", "wrong": "x", "timed out": "t", "crashed": "!", "not written": "o"}
 MISSING = "."
@@ -44,7 +44,7 @@ def to_text(rows: Sequence[Row]) -> str:
     legend = "   ".join([*(f"{sign} {kind}" for kind, sign in SIGNS.items()),
                          f"{MISSING} not there"])  # fmt: skip
     said = [line for row in rows for line in _said(row, numbers)]
-    return "\n\n".join([*blocks, legend, *([align(said)] if said else [])])
+    return "\n\n".join([*blocks, legend, *([_align(said)] if said else [])])
 
 
 def _block(rows: Sequence[Row], numbers: Sequence[str], first: bool) -> str:
@@ -55,7 +55,39 @@ def _block(rows: Sequence[Row], numbers: Sequence[str], first: bool) -> str:
         signs = (SIGNS[mark.kind] if mark else MISSING for mark in marks)
         count = (str(_right(row)),) if first else ()
         table.append((f"{printable(row.student)}  ", *count, *signs))
-    return align(table)
+    return _align(table)
+
+
+def _align(rows: Sequence[tuple[str, ...]]) -> str:
+    """Columns of equal width on a terminal, two spaces between them."""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell + " " * (most - width(cell)) for cell, most in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def width(text: str) -> int:
+    """Columns of a terminal: two for a wide character, none for an accent by itself.
+
+    >>> width("Ann"), width("\u674e\u96f7"), width("Zoe\u0308")
+    (3, 4, 3)
+    """
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me", "Cf")
+        else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )  # fmt: skip
+
+
+def not_graded(places: Sequence[str]) -> str:
+    """A line that names what has no row; nothing where there is nothing.
+
+    >>> not_graded(["notes.txt", "photos/"])
+    'not graded: notes.txt, photos/'
+    """
+    return f"not graded: {', '.join(map(printable, places))}" if places else ""
 
 
 def _right(row: Row) -> int:

@@ -3,6 +3,8 @@
 This is no sandbox. A submission runs as whoever grades it: it can read and write what that person
 can. What is held off is the accident: a loop without an end, memory without bounds, a crash, a
 flood of text, processes left behind. Each spoils the row of the student whose it is, and no other.
+A checker that a submission has changed is put right, and results that it has written are left out,
+both with a remark; one that sets out to deceive can do better than that.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,8 +27,9 @@ from typing import Any
 
 from refnet.errors import one_line
 from refnet.exercises.catalogue import exercises
+from refnet.exercises.handed_in import submissions
+from refnet.exercises.signed import told
 from refnet.exercises.sitting import Job
-from refnet.exercises.submission import ENDINGS
 
 # The better answer counts where a student hands a function in twice.
 BEST_FIRST = ("right", "wrong", "timed out", "crashed", "not written")
@@ -109,24 +113,6 @@ def grade(
             raise
 
 
-def submissions(folder: Path) -> dict[str, list[Path]]:
-    """The files of each student; hidden ones, and what is no plain file, are passed over."""
-    if not folder.is_dir():
-        raise ValueError(f"FOLDER: {str(folder)!r} is not a folder")
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        place = path.relative_to(folder)
-        if path.suffix not in ENDINGS or not path.is_file():
-            continue
-        if any(part.startswith((".", "_")) for part in place.parts):
-            continue
-        student = place.parts[0] if len(place.parts) > 1 else path.stem
-        found.setdefault(student, []).append(path)
-    if not found:
-        raise ValueError(f"FOLDER: no notebook (.ipynb) and no module (.py) in {str(folder)!r}")
-    return dict(sorted(found.items()))
-
-
 def _grade_file(row: Row, job: Job, label: str, left: float, stop: threading.Event) -> None:
     """Run one file, again and again without the step that ended it, as long as seconds are left."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -135,8 +121,9 @@ def _grade_file(row: Row, job: Job, label: str, left: float, stop: threading.Eve
             work = Path(folder, f"run{len(job.skipped)}")
             work.mkdir(parents=True)
             Path(job.results).write_text("")
-            how, left = _run(job, work, left, stop)
-            at, done = _take(row, Path(job.results), label)
+            secret = secrets.token_hex()
+            how, left = _run(job, secret, work, left, stop)
+            at, done = _take(row, Path(job.results), secret, label)
             if how == ENDED:
                 return
             mark = Mark("timed out" if how == TOO_SLOW else "crashed", f"its process {how}")
@@ -152,12 +139,14 @@ def _grade_file(row: Row, job: Job, label: str, left: float, stop: threading.Eve
             job = replace(job, skipped=(*job.skipped, at, *done))
 
 
-def _run(job: Job, work: Path, left: float, stop: threading.Event) -> tuple[str, float]:
+def _run(
+    job: Job, secret: str, work: Path, left: float, stop: threading.Event
+) -> tuple[str, float]:
     """Run the process to its end; how that came, and the seconds that are left then."""
     path = [place or os.getcwd() for place in sys.path]
     process = subprocess.Popen(
         [sys.executable, "-c", CODE.format(path=path), json.dumps(asdict(job))],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=work,
@@ -167,6 +156,10 @@ def _run(job: Job, work: Path, left: float, stop: threading.Event) -> tuple[str,
     results, size, how = Path(job.results), 0, ""
     began = since = time.monotonic()
     try:
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):  # it may have ended already
+            process.stdin.write(secret.encode())
+            process.stdin.close()
         while process.poll() is None and not how:
             time.sleep(0.02)
             now = time.monotonic()
@@ -179,12 +172,13 @@ def _run(job: Job, work: Path, left: float, stop: threading.Event) -> tuple[str,
                 how = TOO_SLOW
     finally:
         _end(process)
-    return how or _ending(process.returncode, results), left - (time.monotonic() - began)
+    how = how or _ending(process.returncode, results, secret)
+    return how, left - (time.monotonic() - began)
 
 
-def _ending(code: int, results: Path) -> str:
+def _ending(code: int, results: Path, secret: str) -> str:
     """How a process ended that was let run."""
-    if code == 0 and any("done" in line for line in _lines(results)):
+    if code == 0 and any("done" in line for line in _lines(results, secret)[0]):
         return ENDED
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
@@ -198,10 +192,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _take(row: Row, results: Path, label: str) -> tuple[str, list[str]]:
+def _take(row: Row, results: Path, secret: str, label: str) -> tuple[str, list[str]]:
     """Take what the lines say; the step that it was at when they stopped, and exercises done."""
     at, done = START, []
-    for line in _lines(results):
+    lines, strange = _lines(results, secret)
+    for line in lines:
         number, said = str(line.get("number")), str(line.get("said", ""))
         at = str(line.get("begin", at))
         if line.get("kind") in BEST_FIRST:
@@ -210,6 +205,8 @@ def _take(row: Row, results: Path, label: str) -> tuple[str, list[str]]:
         remark = f"{label}{line.get('remark')}"
         if "remark" in line and remark not in row.remarks:
             row.remarks.append(remark)
+    if strange:
+        row.remarks.append(f"{label}{strange} lines of its results were added or changed: left out")
     return at, done
 
 
@@ -221,14 +218,11 @@ def _size(results: Path) -> int:
         return 0
 
 
-def _lines(results: Path) -> Iterator[dict[str, Any]]:
-    if not results.is_file():
-        return
-    with open(results, "rb") as file:
-        for line in file:
-            try:
-                said = json.loads(line)
-            except ValueError:  # cut off, or not ours
-                continue
-            if isinstance(said, dict):
-                yield said
+def _lines(results: Path, secret: str) -> tuple[list[dict[str, Any]], int]:
+    """What a run has told, and how many lines are not its own."""
+    try:
+        text = results.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return [], 0
+    # The process may have been ended in the middle of its last line.
+    return told(text[: text.rfind("\n") + 1].split("\n"), secret)

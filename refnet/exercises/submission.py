@@ -41,7 +41,7 @@ def read(path: Path) -> list[Cell]:
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path.stat().st_size:,} bytes, expected at most {LARGEST:,}")
     data = path.read_bytes()
-    if path.suffix == ".py":
+    if path.suffix.lower() == ".py":
         return [Cell(1, data)]
     try:
         notebook = json.loads(data)

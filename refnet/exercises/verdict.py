@@ -6,11 +6,12 @@ import html
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 
-from refnet.exercises.comparing import kind, number
+from refnet.exercises.comparing import kind, number, text
 
 Kind = Literal["right", "wrong", "not written", "timed out", "not checked"]
 LARGEST = 200  # numbers of an array that are shown; beyond, its shape alone
@@ -135,22 +136,28 @@ def shown_value(value: Any, indent: int = 0) -> str:
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, str):
-        return repr(value)
-    if isinstance(value, int | float | np.number):
+        return text(value)
+    if isinstance(value, int | float | Fraction | np.number):
         return number(value)
-    return kind(value) if value is None else repr(value)[:LARGEST]
+    return repr(value.item() if isinstance(value, np.generic) else value)[:LARGEST]
 
 
 def _shown_array(a: np.ndarray[Any, Any], indent: int) -> str:
     if a.size > LARGEST or 0 in a.shape:
         return f"an array of shape {a.shape}"
-    numbers = np.array2string(a, separator=", ", max_line_width=10**6, threshold=LARGEST + 1)
+    how: Any = {"formatter": {"object": _shown_object}} if a.dtype == object else {}
+    numbers = np.array2string(a, separator=", ", max_line_width=10**6, threshold=LARGEST + 1, **how)
     known = "" if a.dtype in (np.int64, np.float64) else f", np.{a.dtype}"
-    text = " ".join(f"np.array({numbers}{known})".split()).replace("[ ", "[")
+    line = " ".join(f"np.array({numbers}{known})".split()).replace("[ ", "[")
     return textwrap.fill(
-        text,
+        line,
         WIDTH,
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent + len("np.array(")),
         break_on_hyphens=False,
     ).lstrip()
+
+
+def _shown_object(value: Any) -> str:
+    """What stands in an array of objects; they are not asked to show themselves."""
+    return number(value) if isinstance(value, int | float | Fraction) else kind(value)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from refnet.cli import main
 from refnet.exercises import grades
-from refnet.exercises.grading import grade, submissions
+from refnet.exercises.grading import Mark, Row, grade
+from refnet.exercises.handed_in import left_out, submissions
 
 RIGHT = "def bill(D_K, M, N, D_F):\n    return D_K**2 * M * N * D_F**2\n"
 WRONG = "def bill(D_K, M, N, D_F):\n    return D_K * M * N * D_F**2\n"
@@ -53,7 +55,7 @@ def test_what_each_defines_is_checked(tmp_path):
     )
     notebook(tmp_path, "cat", RIGHT, "import sys; sys.exit(1)", "def f(:", WRONG)
     (tmp_path / "dan.ipynb").write_text("this is no JSON")
-    rows = graded(tmp_path)
+    rows = graded(tmp_path, timeout=20.0)
     assert list(rows) == ["ann", "bob", "cat", "dan"]
     assert kinds(rows["ann"]) == {"3.1": "right"}  # the function, though its name was used again
     assert rows["ann"].remarks == []
@@ -213,3 +215,45 @@ def test_the_table_as_text_csv_and_json(tmp_path):
     data = json.loads(grades.to_json(rows))
     assert [row["student"] for row in data] == [row.student for row in rows]
     assert data[0]["marks"]["3.1"] == {"kind": "right", "said": ""}
+
+
+def cells_of(path: Path, *sources: str) -> None:
+    notebook(path.parent, "made", *sources)
+    (path.parent / "made.ipynb").rename(path)
+
+
+def test_every_file_and_folder_has_a_row_or_is_named(tmp_path, capsys):
+    cells_of(tmp_path / "Max.IPYNB", RIGHT)
+    (tmp_path / "Una.PY").write_text(RIGHT)
+    notebook(tmp_path / "eve", "one", RIGHT)
+    notebook(tmp_path / "eve" / ".ipynb_checkpoints", "one-checkpoint", RIGHT)
+    for name in ("answers.docx", "notes.txt", "eve/photo.png", "_sam.ipynb"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "adir.ipynb").mkdir()
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    rest = ["_sam.ipynb", "adir.ipynb/", "answers.docx", "empty/", "eve/.ipynb_checkpoints/",
+            "eve/photo.png", "notes.txt"]  # fmt: skip
+    assert left_out(tmp_path) == rest
+    assert main(["exercises", "grade", str(tmp_path), "--only", "3.1", "--timeout", "8"]) == 0
+    text = capsys.readouterr().out
+    assert text.splitlines()[-1] == f"not graded: {', '.join(rest)}"
+    signs = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:4]}
+    assert signs == {"Max": ["1", "+"], "Una": ["1", "+"], "eve": ["1", "+"]}
+
+
+def test_a_notebook_without_code_gets_a_remark(tmp_path):
+    notebook(tmp_path, "lea")
+    notebook(tmp_path, "lou", "", "\n")
+    rows = graded(tmp_path)
+    assert [row.remarks for row in rows.values()] == [["there is no code in it"]] * 2
+
+
+def test_names_in_wide_characters_keep_the_columns():
+    """Two columns of a terminal for each; an accent that stands by itself takes none."""
+    marks = {"3.1": Mark("right")}
+    names = ["Ann", "\u674e\u96f7", "Zoe\u0308"]
+    lines = grades.to_text([Row(name, marks, ["late"]) for name in names]).splitlines()
+    columns = {grades.width(line[: line.index("+")]) for line in lines[1:4]}
+    columns_below = {grades.width(line[: line.index("late")]) for line in lines[-3:]}
+    assert (len(columns), len(columns_below)) == (1, 1)
+    assert [grades.width(name) for name in names] == [3, 4, 3]
