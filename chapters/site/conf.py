@@ -18,7 +18,7 @@ exclude_patterns = ["_build", "_static"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # the outputs are committed
-nb_render_markdown_format = "gfm"
+nb_render_markdown_format = "myst"  # which knows mathematics
 viewcode_line_numbers = True
 
 # One file of MathJax beside the pages: they ask no network for anything.

@@ -29,8 +29,7 @@ def stage(folder: Path) -> None:
     chapters = [(name, json.loads(page)) for name, page in pages.items() if _is_chapter(name)]
     index = (HERE / "index.md").read_text("utf-8")
     pages["index.md"] = index.replace("<!-- contents -->\n", contents(chapters)).encode()
-    words = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    pages["glossary.md"] = glossary(words).encode()
+    pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
     for name, text in api.pages().items():
         pages[f"reference/{name}"] = text.encode()
     pages["mathjax/tex-svg.js"] = mathjax().read_bytes()
@@ -68,49 +67,6 @@ def title_of(notebook: dict[str, Any]) -> str:
         if cell["cell_type"] == "markdown" and heading:
             return heading[1].strip()
     raise ValueError("a notebook has no heading `# ...`")
-
-
-def glossary(contributing: str) -> str:
-    """The page of words, from the section "Words" of CONTRIBUTING.md.
-
-    >>> print(glossary("## Words\\n\\nD_K kernel side, MAC one product. *Tap*: a layer.\\n"))
-    # Glossary
-    ...
-    | Word | Meaning |
-    |---|---|
-    | $D_K$ | kernel side |
-    | MAC | one product |
-    | tap | a layer |
-    <BLANKLINE>
-    """
-    section = re.search(r"^## Words\n\n(.*?)(?=\n## |\Z)", contributing, re.M | re.S)
-    if not section:
-        raise ValueError("CONTRIBUTING.md: no section `## Words`, expected the glossary")
-    letters, *terms = re.split(r"\.(?:\s+|$)(?=\*|$)", " ".join(section[1].split()))
-    entries: list[tuple[str, str]] = []
-    for part in letters.split(", "):
-        letter, _, meaning = part.partition(" ")
-        entries.append((SYMBOLS.get(letter, letter), meaning))
-    for term in filter(None, terms):
-        found = re.fullmatch(r"\*(.+?)\*(?: of a network)?: (.*)", term)
-        if not found:
-            raise ValueError(f"CONTRIBUTING.md: {term!r} among the words, expected *Word*: meaning")
-        entries.append((found[1][0].lower() + found[1][1:], found[2]))
-    rows = "\n".join(f"| {word} | {meaning} |" for word, meaning in entries)
-    intro = "The words of the book, of the code and of the command line."
-    return f"# Glossary\n\n{intro}\n\n| Word | Meaning |\n|---|---|\n{rows}\n"
-
-
-SYMBOLS = {
-    "D_K": "$D_K$",
-    "D_F": "$D_F$",
-    "D_G": "$D_G$",
-    "M": "$M$",
-    "N": "$N$",
-    "alpha": r"$\alpha$",
-    "rho": r"$\rho$",
-    "t": "$t$",
-}
 
 
 def mathjax() -> Path:

@@ -13,8 +13,9 @@ What these give back is drawn by a notebook, and is plain text everywhere else. 
 IPython, and matplotlib is imported when the first picture is drawn.
 """
 
+from refnet.reading.claims import claim
 from refnet.reading.photos import PHOTOS, photo
 from refnet.reading.pictures import Picture, chart, show
-from refnet.reading.words import Words, claim, listing
+from refnet.reading.words import Words, listing
 
 __all__ = ["PHOTOS", "Picture", "Words", "chart", "claim", "listing", "photo", "show"]

@@ -1,4 +1,4 @@
-"""Source and claims as a chapter shows them: Markdown in a notebook, plain text elsewhere."""
+"""Source as a chapter shows it: Markdown in a notebook, plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -44,34 +44,6 @@ def listing(*functions: Callable[..., Any]) -> Words:
         raise ValueError("functions: none, expected at least one")
     text = "\n\n\n".join(map(_undocumented, functions))
     return Words(f"```python\n{text}\n```", text)
-
-
-def claim(*ids: str) -> Words:
-    """What a source says, what comes out when it is recomputed, and the verdict that follows.
-
-    >>> claim("ratio-1024")
-    ratio-1024                   HOLDS       lecture 3.5  0.112                  0.11209
-        Cost ratio at N = 1024, Dk = 3.
-
-    ids: names from `refnet claims`. Raises ValueError for one that is not there.
-    """
-    from refnet.apps.claims import listing as printed
-    from refnet.apps.claims.table import find
-    from refnet.apps.claims.verdicts import judge
-
-    if not ids:
-        raise ValueError("ids: none, expected a claim's name; `refnet claims` lists them")
-    judged = [judge(found) for found in find(ids)]
-    rows = ["| Claim | Printed | Computed | Verdict |", "|---|---|---|---|"]
-    for j in judged:
-        pairs = zip(j.claim.figures(), j.plain, strict=bool(j.plain))  # a measurement has none
-        computed = "; ".join(figure.show(value) for figure, value in pairs) or "-"
-        said = f"{printed.remark(j)} *({j.claim.source})*"
-        cells = (said, "; ".join(j.claim.printed), computed)
-        # In Markdown a bar ends a cell, and two tildes strike out what is between them.
-        escaped = [cell.replace("|", r"\|").replace("~", r"\~") for cell in cells]
-        rows.append(f"| {' | '.join(escaped)} | **{j.verdict.name}** |")
-    return Words("\n".join(rows), "\n".join(map(printed.entry, judged)))
 
 
 def _undocumented(function: Callable[..., Any]) -> str:

@@ -1,5 +1,6 @@
 """Every chapter, executed from nothing, is the notebook that stands beside it."""
 
+import json
 import re
 from itertools import pairwise
 
@@ -35,6 +36,36 @@ def test_prose_keeps_to_what_github_and_jupyter_show_too(source):
     opened = re.findall(r"^```(.*)\n(?:.*\n)*?```$", text, re.M)
     known = {"{code-cell} ipython3", "python", "text", "sh", ""}
     assert set(opened) <= known
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_no_line_within_a_paragraph_begins_like_a_list(source):
+    """Markdown would end the paragraph there: "1. The ..." becomes the first of a list."""
+    lines = prose(source.read_text("utf-8")).splitlines()
+    assert [line for before, line in pairwise(lines) if breaks_a_paragraph(before, line)] == []
+
+
+def breaks_a_paragraph(before, line):
+    item = r"(> )?(\d+[.)]|[-+*]) "
+    within_list = re.match(item, before) or before.startswith("  ")
+    return bool(re.match(item, line)) and before.strip("> ") != "" and not within_list
+
+
+@pytest.mark.parametrize("line", ["1. The sum", "> 2) of them", "+ 3 more", "- 1 is left"])
+def test_such_lines_are_found(line):
+    assert breaks_a_paragraph("its rank is", line)
+    assert not breaks_a_paragraph("", line)
+    assert not breaks_a_paragraph("1. an item,", line)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_what_a_cell_prints_fits_into_the_page(source):
+    """Beside both side bars of a screen of 1280 pixels there is room for 86 characters."""
+    notebook = json.loads(source.with_suffix(".ipynb").read_text("utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    shown = [output["text"] for output in outputs if output["output_type"] == "stream"]
+    wide = [line for text in shown for line in "".join(text).splitlines() if len(line) > 86]
+    assert wide == []
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=NAMES)

@@ -268,6 +268,67 @@ def test_search_finds_a_chapter_and_a_function(served, tab):
     assert wrong == []
 
 
+def test_search_works_from_a_disk(site, tab):
+    """A page of file:// may fetch nothing; Chromium says so in the console where one tries."""
+    page, wrong = tab
+    page.context.unroute_all()
+    opened(page, f"{(site / 'search.html').as_uri()}?q=global_average_pool")
+    page.wait_for_selector("#search-results li a")
+    page.wait_for_function("document.body.textContent.includes('Search finished')")
+    found = [a.get_attribute("href") for a in page.query_selector_all("#search-results li a")]
+    assert any("chapters/00_how_to_read.html" in href for href in found)
+    assert wrong == []
+
+
+def test_a_claim_on_a_telephone_is_a_block_with_its_verdict_above(site, served, tab):
+    page, _ = tab
+    page.set_viewport_size(TELEPHONE)
+    rows = 0
+    for source in sources():
+        opened(page, f"{served}chapters/{source.stem}.html")
+        for row in page.locator(".cell_output tbody tr:has(td:nth-child(4))").all():
+            rows += 1
+            boxes = [cell.bounding_box() for cell in row.locator("td").all()]
+            whole = row.bounding_box()
+            assert whole["x"] >= 0
+            assert whole["x"] + whole["width"] <= TELEPHONE["width"]
+            assert whole["height"] < TELEPHONE["height"] / 2
+            assert boxes[3]["y"] == min(box["y"] for box in boxes)
+            assert row.evaluate("r => r.scrollWidth <= r.clientWidth")
+    assert rows > 80
+
+
+def test_the_buttons_of_the_header_show_where_the_keys_are(served, tab):
+    page, _ = tab
+    for size in (DESK, TELEPHONE):
+        page.set_viewport_size(size)
+        opened(page, f"{served}chapters/00_how_to_read.html")
+        ringed = set()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            found = page.evaluate("""() => { const e = document.activeElement;
+                if (!e.closest('.bd-header-article')) return null;
+                const s = getComputedStyle(e);
+                return [e.title || e.getAttribute('aria-label') || e.className,
+                        s.outlineStyle != 'none' && parseFloat(s.outlineWidth) >= 2]; }""")
+            if found:
+                assert found[1], found
+                ringed.add(found[0])
+        assert len(ringed) >= 3
+
+
+def test_a_finger_finds_the_copy_buttons(browser, served):
+    context = browser.new_context(viewport=TELEPHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    opened(page, f"{served}chapters/01_one_pixel.html")
+    assert page.evaluate("matchMedia('(hover: none)').matches")
+    buttons = page.locator("div.cell_input button.copybtn")
+    assert buttons.count() > 5
+    shown = buttons.evaluate_all("bs => bs.map(b => getComputedStyle(b).opacity)")
+    assert set(shown) == {"1"}
+    context.close()
+
+
 def test_keys_reach_the_text_first_and_a_cell_can_be_copied(served, tab):
     page, _ = tab
     opened(page, f"{served}chapters/00_how_to_read.html")
