@@ -65,10 +65,11 @@ def steps(models: Sequence[str] = MODELS) -> list[Step]:
     """What is asked once the self-test holds.
 
     >>> [title for title, _ in steps(["v1"])]
-    ['check v1', 'photos v1', 'times v1', 'Core ML v1']
+    ['odd sizes', 'check v1', 'photos v1', 'times v1', 'Core ML v1']
     """
     asked = (("check", checked), ("photos", photos), ("times", timed), ("Core ML", core_ml))
-    return [(f"{what} {model}", partial(ask, model)) for what, ask in asked for model in models]
+    networks = [(f"{what} {model}", partial(ask, model)) for what, ask in asked for model in models]
+    return [("odd sizes", odd), *networks]
 
 
 def checked(model: str, device: str) -> Part:
@@ -84,9 +85,16 @@ def checked(model: str, device: str) -> Part:
 
 def photos(model: str, device: str) -> Part:
     """Every layer on photos inside half(ref - e) .. half(ref + e), and the oracle's top-1."""
-    judged = import_module("refnet.apps.metal.judging").judged
-    part: Part = judged(model, device, library=_opened(device))
-    return replace(part, title=f"photos {model}")
+    from refnet.apps.metal import judging  # late: its package reads this module
+
+    return replace(judging.judged(model, _opened(device)), title=f"photos {model}")
+
+
+def odd(device: str) -> Part:
+    """Sizes at which threads lie beyond the maps and rows are padded unlike columns."""
+    from refnet.apps.metal import judging
+
+    return judging.odd(_opened(device))
 
 
 def timed(model: str, device: str) -> Part:

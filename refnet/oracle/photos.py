@@ -22,14 +22,18 @@ def real_questions(model: str) -> Iterator[Question]:
 
     >>> [question.case.id for question in real_questions("v1")]
     ['grace_hopper', 'Minduka_Present_Blue_Pack']
+
+    Raises ValueError where the checkpoint takes no squares: recipes make no other shape.
     """
     from matplotlib import cbook
 
     checkpoint = load(model)
     network, recipe = checkpoint.network, checkpoint.preprocessing
+    rows, columns = checkpoint.resolution
+    if rows != columns:
+        raise ValueError(f"model: takes {rows} x {columns} pixels, but recipes make squares only")
     for photo in PHOTOS:
         pixels = image.read(cbook.get_sample_data(photo, asfileobj=False))
-        rows, _ = checkpoint.resolution
         inputs = {"image": preprocess(pixels, recipe, rows).astype(np.float64)}
         tensors = {name: a.astype(np.float64) for name, a in checkpoint.tensors.items()}
         name = photo.split(".")[0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +22,11 @@ from refnet.metal.device import Array, Kernel, MetalError, Size
 from refnet.metal.mac.doctor import Part, Report, Timed, doctor, gpu
 from refnet.metal.mac.library import MacLibrary
 from refnet.metal.mac.selftest import SOURCE, selftest
+from refnet.oracle.check import check
 from refnet.run import run
+from tests.metal.cases import library, need_compiler
 from tests.metal.fake_metal import FakeMetal
+from tests.metal.test_judging import made
 
 
 def asked(*words: str) -> int:
@@ -148,6 +153,40 @@ def test_times_are_the_gpus_own() -> None:
     assert timed.seconds == [0.25] * 4  # what every command buffer of the stand-in takes
     assert timed.names[0] == "selftest_map"
     assert set(timed.kernels) == set(timed.names)
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A small checkpoint in place of V2's; the oracle's suite for it are the single operations."""
+    path = made(tmp_path, (32, 32))
+    monkeypatch.setattr(metal_doctor, "MODELS", (path,))
+    monkeypatch.setattr(metal_doctor, "check", lambda backend, model, **also: check(backend, "ops"))
+    return path
+
+
+def test_doctor_asks_all_it_has_to_ask_of_a_small_network(
+    small: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need_compiler()
+    assert asked("--device", "cpu") == 0
+    said = capsys.readouterr().out
+    titles = ("odd sizes, V2 at 33 x 80 padded as by TensorFlow", f"check {small}",
+              f"photos {small}")  # fmt: skip
+    for line in (*(f"{title}: holds\n" for title in titles), f"times {small}\n"):
+        assert line in said, line
+    assert re.search(r"^  65 dispatches, [0-9.]+ ms by the CPU's clock", said, re.MULTILINE)
+    assert re.search(r"^  classifier +fully_connected +1000 x 1 x 1 .* [0-9.]+$", said, re.M)
+    assert said.rstrip().endswith("all holds")
+
+
+def test_doctor_judges_the_library_that_it_asks(
+    small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Wrong(library(), "residual_add", 2)
+    monkeypatch.setattr(metal_doctor, "_opened", lambda device: wrong)
+    parts = [ask("mac") for title, ask in metal_doctor.steps([small]) if "odd" in title
+             or "photos" in title]  # fmt: skip
+    assert [part.holds for part in parts] == [False, False]
 
 
 @pytest.mark.slow

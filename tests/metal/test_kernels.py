@@ -114,10 +114,10 @@ def real(name: str):
     return network, tensors, inputs
 
 
-def answer(network, tensors, inputs, change=lambda dispatch: dispatch):
+def answer(network, tensors, inputs, change=lambda dispatch: dispatch, device=None):
     program = program_of(network, tensors)
     program = replace(program, dispatches=tuple(map(change, program.dispatches)))
-    return Runner(program, library())(inputs)["y"]
+    return Runner(program, device or library())(inputs)["y"]
 
 
 SHAPES = ((1, 1, 1), (32, 1, 1), (3, 5, 2), (16, 16, 1), (1, 7, 3))
@@ -168,17 +168,65 @@ def test_softmax_is_right_with_any_number_of_threads(threads, N):
     network = one("softmax", None, None, (N,))
     x = np.random.default_rng(N).integers(-20, 20, (1, N)).astype(np.float64)
 
-    def change(dispatch):
-        wide = (threads, 1, 1)
-        scratch = {0: -(-4 * threads // 16) * 16}
-        return replace(dispatch, grid=wide, threadgroup=wide, threadgroup_bytes=scratch)
-
-    found = answer(network, {}, {"x0": x}, change)[0].astype(np.float64)
+    found = answer(network, {}, {"x0": x}, with_threads(threads))[0].astype(np.float64)
     terms = [math.exp(v - x.max()) for v in x[0]]
     expected = np.array(terms) / math.fsum(terms)
     u = 2.0**-24
     # e: 4 u each side of an exp within 2 ulp; sum: 4 u and N - 1 roundings; quotient 1.
     assert (abs(found - expected) <= expected * ((1 + u) ** (4 + 4 + N + 1) - 1) * 1.01).all()
+
+
+def with_threads(threads: int):
+    """A softmax's dispatch with another number of threads."""
+
+    def change(dispatch):
+        wide, scratch = (threads, 1, 1), {0: -(-4 * threads // 16) * 16}
+        return replace(dispatch, grid=wide, threadgroup=wide, threadgroup_bytes=scratch)
+
+    return change
+
+
+def softmax_of_far_logits(device) -> list[str]:
+    """What is wrong where every logit is below -104: there exp is 0 in float, and 0 / 0 no number.
+
+    Two logits are equal, the others too far below for float: a half each.
+    """
+    x = np.full((1, 300), -2000.0)
+    x[0, [7, 290]] = -500
+    found = answer(one("softmax", None, None, (300,)), {}, {"x0": x}, device=device)
+    return [] if np.array_equal(found, np.where(x == -500, 0.5, 0.0)) else ["far logits"]
+
+
+def softmax_of_one(device, threads: int) -> list[str]:
+    """With 300 in one thread's numbers and -300 in all others, exp(-600) is 0 and one is 1.
+
+    A maximum that the halving loses makes exp(600), which is infinite.
+    """
+    owed = np.eye(threads, threads + 3)
+    network = one("softmax", None, None, owed.shape[1:])
+    x = np.where(owed == 1, 300.0, -300.0)
+    found = answer(network, {}, {"x0": x}, with_threads(threads), device)
+    return [f"thread {k} of {threads}" for k in range(threads) if (found[k] != owed[k]).any()]
+
+
+# Powers of two, one less, one more: halvings of even and of odd numbers of threads.
+THREADS = (1, 2, 3, 7, 33, 256)
+
+
+def test_softmax_takes_the_largest_logit_whatever_it_is_and_whichever_thread_has_it():
+    assert not softmax_of_far_logits(library())
+    assert not [said for threads in THREADS for said in softmax_of_one(library(), threads)]
+
+
+def test_a_softmax_that_starts_from_zero_is_found():
+    device = edited("classifier.metal", ("largest = -FLT_MAX", "largest = 0.0f"))
+    with np.errstate(invalid="ignore"):
+        assert softmax_of_far_logits(device)
+
+
+def test_a_halving_that_loses_a_maximum_is_found():
+    lossy = ("if (other < left) scratch[me] = max", "if (other + 1 < left) scratch[me] = max")
+    assert "thread 255 of 256" in softmax_of_one(edited("classifier.metal", lossy), 256)
 
 
 def test_both_pointwise_kernels_give_the_same_bits():
@@ -195,16 +243,24 @@ def test_both_pointwise_kernels_give_the_same_bits():
         np.testing.assert_array_equal(*answers)
 
 
-def unlike_the_recipe(recipe: str, device) -> int:
-    """How many numbers are outside half(ref - e) .. half(ref + e), all 256 values of each colour.
+def colours() -> np.ndarray:
+    """All 256 values of each colour, 16 x 16 pixels."""
+    values = np.arange(256, dtype=np.uint8)
+    return np.stack([values, values[::-1], np.roll(values, 85)], -1).reshape(16, 16, 3)
+
+
+def unlike_the_recipe(recipe: str, device, pixels=None, threadgroup=None) -> int:
+    """How many numbers are outside half(ref - e) .. half(ref + e); of `colours`, unless given.
 
     e: (255 p - mean) * scale in float rounds p, 255 p, the difference and the product, on the scale
     of |255 p| + |mean|: 4 u. Scale and mean are the recipe's own to seven digits, off by 5e-7 each,
     and read off its float32 numbers, of three roundings. In all 8 u and 2 * 5e-7.
     """
-    values = np.arange(256, dtype=np.uint8)
-    pixels = np.stack([values, values[::-1], np.roll(values, 85)], -1).reshape(16, 16, 3)
-    runner = Runner(picture_program(recipe), device)
+    pixels = colours() if pixels is None else pixels
+    program = picture_program(recipe, pixels.shape[:2])
+    (dispatch,) = program.dispatches
+    dispatch = replace(dispatch, threadgroup=threadgroup or dispatch.threadgroup)
+    runner = Runner(replace(program, dispatches=(dispatch,)), device)
     found = runner(pixels[np.newaxis])["image"][0]
     exact = RECIPES[recipe].normalise(pixels).astype(np.float64)
     scale = abs(np.array(parameters_of(recipe).fields[1].value[:3])).max()
@@ -219,15 +275,38 @@ def test_preprocess_gives_the_numbers_of_the_recipe(recipe):
     assert unlike_the_recipe(recipe, library()) == 0
 
 
+# Where groups of 16 x 8 and 16 x 16 threads reach beyond the rows alone, the columns alone, both.
+PICTURES = ((13, 16), (16, 13), (11, 19))
+
+
+@pytest.mark.parametrize("shape", [None, *SHAPES])
+def test_preprocess_keeps_to_pictures_that_are_no_multiple_of_the_threadgroup(shape):
+    for H, W in PICTURES:
+        pixels = np.random.default_rng(H).integers(0, 256, (H, W, 3), np.uint8)
+        assert unlike_the_recipe("caffe", library(), pixels, shape) == 0
+
+
+@pytest.mark.parametrize(
+    "side", ["gid.x >= image.get_width() || ", " || gid.y >= image.get_height()"]
+)
+def test_a_guard_that_preprocess_lacks_is_found_where_threads_lie_beyond_the_picture(side):
+    device = edited("preprocess.metal", (side, ""))
+    H, W = PICTURES["gid.x" in side]
+    pixels = np.zeros((H, W, 3), np.uint8)
+    for shape in (None, (16, 16, 1)):
+        with pytest.raises(ValueError, match="preprocess"):
+            unlike_the_recipe("caffe", device, pixels, shape)
+
+
 @pytest.mark.parametrize("fault", PREPROCESS)
 def test_a_fault_planted_in_preprocess_is_caught(fault):
     old, new, recipe = PREPROCESS[fault]
     assert unlike_the_recipe(recipe, edited("preprocess.metal", (old, new))) > 0
 
 
-def picture_program(recipe: str) -> Program:
+def picture_program(recipe: str, size=(16, 16)) -> Program:
     """The preprocessing alone: what is read of it is the texture that the network would read."""
-    network = Network("picture", (Layer("y", "relu", ("image",)),), {"image": (16, 16, 3)}, ("y",))
+    network = Network("picture", (Layer("y", "relu", ("image",)),), {"image": (*size, 3)}, ("y",))
     program = program_of(network, {}, preprocessing=recipe)
     return replace(program, outputs={"image": "image"}, dispatches=program.dispatches[:1])
 

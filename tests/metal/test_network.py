@@ -144,7 +144,7 @@ def test_a_tap_that_is_nowhere_is_refused_by_name():
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["v1", "v2"])
 def test_the_checkpoints_at_224_on_two_photos(model):
-    part = judged(model, "cpu")
+    part = judged(model, library())
     assert part.holds, part
 
 

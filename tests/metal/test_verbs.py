@@ -43,6 +43,7 @@ def test_classify_names_the_same_things_in_the_same_order_as_the_reference(capsy
         (["classify", GRACE, "--engine", "metal", "--threads", "2"], "expected 1 for 'metal'"),
         (["metal", "pack", "v3"], "model: 'v3' is neither a checkpoint"),
         (["metal", "lint", "none.metal"], "none.metal: no such file"),
+        (["metal", "pack", "v2", "-o", __file__], "test_verbs.py is not a folder"),
         (["metal", "check", "v3"], "model: 'v3' is neither a checkpoint"),
     ],
 )

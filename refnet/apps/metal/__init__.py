@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from refnet.apps import metal_doctor
 from refnet.checkpoints import Checkpoint, load, manifest
 from refnet.checkpoints.files import write_whole
-from refnet.metal import DEVICES, Program, kernels, program_of
+from refnet.metal import DEVICES, Library, Program, kernels, open_library, program_of
+from refnet.metal.mac.doctor import Part
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and the JSON: `refnet golden judge DIR RESULTS` says whether a host is right",
     )
     dispatches.set_defaults(run=_dispatches)
-    check = verbs.add_parser("check", help="every layer on a photo, to the last bit of its bound")
+    check = verbs.add_parser(
+        "check",
+        help="every layer on photos, and at odd sizes",
+        description="Every layer of each MODEL on photos, then every kernel but preprocess on a "
+        "small drawn network at odd sizes, each number held to the interval that it is owed.",
+    )
     check.add_argument("models", nargs="*", metavar="MODEL", help=f"({_known()})")
     check.add_argument("--device", choices=DEVICES, help="(a Mac's own GPU on a Mac, else cpu)")
     check.add_argument("--layers", action="store_true", help="a line for every layer")
@@ -75,6 +83,8 @@ def write_program(program: Program, folder: Path) -> list[Path]:
     ...     [path.name for path in write_program(program, Path(folder))]
     ['mobilenet_v2_1.0_224.bin', 'mobilenet_v2_1.0_224.json']
     """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"output: {folder} is not a folder")
     weights, said = (folder / f"{program.name}{suffix}" for suffix in (".bin", ".json"))
     write_whole(weights, program.weights)
     write_whole(said, program.to_json(weights.name).encode())
@@ -113,9 +123,13 @@ def _dispatches(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from refnet.apps.metal import judging
 
-    status = 0
-    for model in arguments.models or manifest.ALIASES:
-        part = judging.judged(model, arguments.device, layers=arguments.layers)
+    library, status = open_library(arguments.device), 0
+    models = arguments.models or manifest.ALIASES
+    asked: list[Callable[[Library], Part]] = [
+        partial(judging.judged, model, layers=arguments.layers) for model in models
+    ]
+    for ask in [*asked, judging.odd]:
+        part = ask(library)
         print("\n".join([part.title, *(f"  {line}" for line in part.lines)]))
         status |= not part.holds
     return int(status)

@@ -14,8 +14,8 @@ struct PreprocessParams {
 };
 
 // One thread a pixel. A texture of 8-bit colours is read as numbers 0 .. 1, red first, whether its
-// own order is RGBA or BGRA. It is read as float: p / 255 in half is off by up to an eighth of a
-// step of the picture's own 255.
+// own order is RGBA or BGRA. It is read as float: p / 255 in half is off by up to a sixteenth of a
+// step of the picture's own 255 where it is rounded to nearest, an eighth where it is cut off.
 kernel void preprocess(texture2d<float, access::read> picture [[texture(0)]],
                        texture2d_array<half, access::write> image [[texture(1)]],
                        constant PreprocessParams& params [[buffer(0)]],
