@@ -11,7 +11,8 @@ refnet.metal.device.MetalError: relu: buffer 0 (x): float32, but the kernel has 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 
 import numpy as np
 
@@ -46,7 +47,8 @@ def check_dispatch(
 ) -> None:
     """Raise MetalError, naming the kernel and the fault, unless the dispatch fits its signature."""
     for what, size in (("grid", grid), ("threadgroup", threadgroup)):
-        if len(size) != 3 or any(int(n) != n or n < 1 for n in size):
+        numbers = tuple(size) if isinstance(size, Iterable) else ()
+        if len(numbers) != 3 or not all(is_whole(n) and 1 <= n < 1 << 32 for n in numbers):
             raise MetalError(
                 f"{kernel.name}: {what}: {size}, expected three whole numbers of 1 or more"
             )
@@ -69,6 +71,15 @@ def check_dispatch(
         check_buffer(kernel, one, buffers[index])
     check_apart(kernel, textures)
     check_threadgroup_bytes(kernel, threadgroup_bytes)
+
+
+def is_whole(n: object) -> bool:
+    """Whether a number is whole by its type: 1.0 is not, for Metal's own calls would not take it.
+
+    >>> is_whole(1), is_whole(np.uint32(1)), is_whole(1.0)
+    (True, True, False)
+    """
+    return isinstance(n, Integral)
 
 
 def called(one: Parameter) -> str:
@@ -181,7 +192,7 @@ def check_threadgroup_bytes(kernel: Kernel, given: Mapping[int, int]) -> None:
     """Raise MetalError unless each length is one that Metal takes, and all fit."""
     for index, one in kernel.bindings("threadgroup").items():
         length = given[index]
-        if length < 1 or length % 16:
+        if not is_whole(length) or length < 1 or length % 16:
             raise MetalError(
                 f"{kernel.name}: {called(one)}: {length} bytes, expected a multiple of 16"
             )

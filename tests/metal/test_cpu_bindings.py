@@ -158,3 +158,14 @@ def test_a_position_in_ushort_that_would_wrap_is_refused() -> None:
         MetalError, match=r"^layer: grid: 65792 threads along x, but gid is ushort3"
     ):
         check(KERNELS["layer"], (65537, 1, 1), (256, 1, 1), **fitting())
+
+
+@pytest.mark.parametrize("size", [(1.0, 1, 1), (np.float32(2), 1, 1), 3, (1, 1), (1, 0, 1), "abc"])
+def test_a_size_is_three_whole_numbers(size: Any) -> None:
+    with pytest.raises(MetalError, match=r"^layer: grid: .*, expected three whole numbers of 1 or"):
+        check(KERNELS["layer"], size, **fitting())
+    with pytest.raises(MetalError, match=r"^layer: threadgroup: .*, expected three whole numbers"):
+        check(KERNELS["layer"], (3, 3, 1), size, **fitting())
+    check(KERNELS["layer"], np.array([3, 3, 1]), [np.int64(3), 1, 1], **fitting())
+    with pytest.raises(MetalError, match=r"threadgroup 0 \(memory\): 64.0 bytes, expected a mult"):
+        check(KERNELS["layer"], **{**fitting(), "threadgroup_bytes": {0: 64.0}})

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refnet.metal.cpu import CpuLibrary, compiler
+from refnet.metal.cpu import CpuLibrary, cache, compiler
 from refnet.metal.device import Library, MetalError
 from tests.metal.devices import PROBES, needs_compiler, number
 
@@ -134,7 +134,7 @@ def test_the_cache_keeps_the_builds_used_last(
     for i in range(5):
         (folder / f"{i}.so").write_bytes(b"")
         os.utime(folder / f"{i}.so", (i, i))
-    monkeypatch.setattr(compiler, "_BUILDS_KEPT", 3)
+    monkeypatch.setattr(cache, "_BUILDS_KEPT", 3)
     CpuLibrary(written(own_cache, TWICE))
     assert {"3.so", "4.so"} < {one.name for one in folder.iterdir()}
     assert len(list(folder.iterdir())) == 3

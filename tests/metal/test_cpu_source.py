@@ -101,7 +101,7 @@ def test_a_kernel_that_is_there_twice_is_refused() -> None:
         ("(device uint*)p", "(metal::cpu::bounded<uint>)p"),
         ("constant Params& p", "const Params& p"),
         ("thread float* t;", "thread float* t;"),
-        ("constant float pi = 3.25;", "static const float pi = 3.25f;"),
+        ("constant float pi = 3.25;", "static const float pi = 3.25f; REFNET_CONSTANT(pi)"),
         (
             "threadgroup_barrier(mem_flags::mem_device);",
             "threadgroup_barrier(mem_flags::mem_device);",

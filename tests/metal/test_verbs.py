@@ -133,3 +133,11 @@ def test_both_networks_hold_in_every_question_of_the_oracle(model):
 def test_another_device_is_refused_by_name():
     with pytest.raises(ValueError, match="device: 'tpu', expected cpu or mac"):
         open_library("tpu")
+
+
+def test_lint_says_which_part_of_metals_library_it_does_not_know(capsys):
+    with pytest.raises(SystemExit):
+        main(["metal", "lint", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for unknown in ("atomics", "matrices", "texture3d", "level()", "cross()", "packed types"):
+        assert unknown in said

@@ -47,7 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--device", choices=DEVICES, help="(a Mac's own GPU on a Mac, else cpu)")
     check.add_argument("--layers", action="store_true", help="a line for every layer")
     check.set_defaults(run=_check)
-    lint = verbs.add_parser("lint", help="hold .metal files to Metal's subset of C++")
+    lint = verbs.add_parser(
+        "lint",
+        help="hold .metal files to Metal's subset of C++",
+        description="Hold .metal files to Metal's subset of C++. Of Metal's library it knows the "
+        "part that kernels like refnet's use: vectors, half, texture2d and texture2d_array, "
+        "threadgroups, barriers and SIMD-groups, common math. What else Metal has (atomics, "
+        "matrices, texture3d, sample() with level(), cross(), packed types) it does not know, and "
+        "a correct file that uses it gets findings. No findings does not mean that Apple's "
+        "compiler accepts a file, nor that the CPU device runs it.",
+    )
     lint.add_argument("files", nargs="*", type=Path, metavar="FILE", help="(refnet's own kernels)")
     lint.set_defaults(run=_lint)
     doctor = verbs.add_parser("doctor", help="does it work on this Mac? a report for an issue")

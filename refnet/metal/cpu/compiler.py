@@ -1,4 +1,4 @@
-"""The C++ compiler: which one, with which flags, and a cache of what it built.
+"""The C++ compiler: which one, with which flags, and what it says of a file that it refuses.
 
 $REFNET_CXX names one ("clang++-18 -stdlib=..."); else g++, clang++ and PyPI's ziglang are looked
 for, in this order.
@@ -15,23 +15,30 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from refnet.checkpoints.files import cache_dir, write_whole
+from refnet.metal.cpu.launcher import LAUNCHERS
 from refnet.metal.device import MetalError
 
 SHIM = Path(__file__).with_name("shim")
+FRAME_AT_MOST = 256 << 10  # bytes of one function's own variables
 # No -ffast-math, ever: beside its liberties it makes the whole process flush subnormal numbers to
 # zero. No contraction: a * b + c rounds twice, as the bounds of refnet.bounds assume.
 # Hidden symbols: two libraries must not share a thread's state.
 _FLAGS = (
     *("-std=c++17", "-O2", "-ffp-contract=off", "-fsigned-char", "-fno-exceptions", "-fno-rtti"),
-    *("-fPIC", "-shared", "-fvisibility=hidden", "-w"),
+    *("-fPIC", "-fvisibility=hidden"),
+    # A fault with a name in place of a signal that ends the process: see shim/launch.hpp.
+    "-fsanitize=integer-divide-by-zero",
+    "-fno-sanitize-recover=integer-divide-by-zero",
+    # Metal has no arrays of a size known only when a kernel runs.
+    "-Werror=vla",
+    # Larger ones are refused, so that none reaches beyond the gap between two threads' stacks.
+    f"-Wframe-larger-than={FRAME_AT_MOST}",
+    f"-DREFNET_FRAME={FRAME_AT_MOST}",
 )
-_BUILDS_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -107,49 +114,70 @@ def shim_text() -> bytes:
     return b"\0".join(path.read_bytes() for path in sorted(SHIM.iterdir()) if path.is_file())
 
 
-def build(code: str, file: str) -> Path:
-    """The shared library of a C++ text: from the cache, or compiled into it.
+def key_of(code: str) -> str:
+    """What tells a build from others: the compiler, its flags, this machine, the whole text."""
+    compiler = find_compiler()
+    parts = [*compiler.command, compiler.version, *compiler.flags, processor(), sys.platform, code]
+    return hashlib.sha256("\0".join(parts).encode() + shim_text()).hexdigest()[:24]
+
+
+def build(code: str, file: str, made: Path) -> None:
+    """Compile a C++ text into the shared library `made`, whose folder is there.
 
     file: the .metal file's name, for the message of a MetalError.
     """
     compiler = find_compiler()
-    parts = [*compiler.command, compiler.version, *compiler.flags, processor(), sys.platform, code]
-    key = hashlib.sha256("\0".join(parts).encode() + shim_text()).hexdigest()[:24]
-    folder = cache_dir() / "metal-cpu"
-    library = folder / f"{key}.so"
-    if library.exists():
-        os.utime(library)  # the builds used longest ago are the ones to go
-        return library
-    with tempfile.TemporaryDirectory() as place:
-        source, made = Path(place, f"{key}.cpp"), Path(place, f"{key}.so")
-        source.write_text(code, encoding="utf-8")
-        command = [
-            *compiler.command,
-            *compiler.flags,
-            f"-I{SHIM}",
-            str(source),
-            "-o",
-            str(made),
-            "-lm",
-        ]
-        english = {**os.environ, "LC_ALL": "C"}  # its messages are searched for "error"
+    source, compiled = made.with_suffix(".cpp"), made.with_suffix(".o")
+    source.write_text(code, encoding="utf-8")
+    english = {**os.environ, "LC_ALL": "C"}  # its messages are searched for "error"
+
+    def run(*words: str, to: Path) -> str:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=english
+            [*compiler.command, *words, "-o", str(to)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=english,
         )
-        if done.returncode or not made.exists():
-            raise MetalError(first_error(done.stderr, file))
-        write_whole(library, made.read_bytes())
-    forget_oldest(folder)
-    return library
+        if done.returncode or not to.exists():
+            raise MetalError(first_error(done.stderr, file, code))
+        return done.stderr
+
+    # In two steps: a linker that hears of -fsanitize asks for a library that may not be there.
+    warned = run(*compiler.flags, "-c", f"-I{SHIM}", str(source), to=compiled)
+    if large := large_frame(warned):
+        raise MetalError(f"{file}: {large}")
+    alone = ("-nostdlib++",) if "-nostdlib++" in compiler.flags else ()
+    run("-O2", "-shared", *alone, str(compiled), "-lm", to=made)
 
 
-def first_error(said: str, file: str) -> str:
+def large_frame(said: str) -> str:
+    """Of a compiler's warnings the one about a function with too large arrays; "" for none.
+
+    >>> large_frame("launch.hpp:4: warning: the frame size of 280000 bytes is larger than ...")
+    'a kernel or function has 280000 bytes of variables of its own, at most 262144 run here'
+    """
+    found = re.search(r"frame size (?:of )?\(?(\d+)", said)
+    if not found:
+        return ""
+    # g++ names the function in a line before, clang behind.
+    rest = said[: found.start()].splitlines()[-6:] + said[found.start() :].splitlines()[:1]
+    name = re.search(r"call_(\w+)::kernel_call", " ".join(rest)) or re.search(
+        r"(?:function|in) ['\u2018]?[^'\u2019]*?(\w+)\(", " ".join(rest)
+    )
+    who = name[1] if name else "a kernel or function"
+    return f"{who} has {found[1]} bytes of variables of its own, at most {FRAME_AT_MOST} run here"
+
+
+def first_error(said: str, file: str, code: str = "") -> str:
     """A compiler's first error on one line, without the folders that it names.
 
     >>> first_error("/tmp/x.cpp:3: note\\npool.metal:12:7: error: expected ';'\\n", "pool.metal")
     "pool.metal:12:7: error: expected ';'"
     """
-    lines = [line.strip() for line in said.splitlines() if "error" in line]
+    lines = [line.strip() for line in said.splitlines() if "error:" in line]
+    if lines and (place := re.match(r"launchers:(\d+)", lines[0])):
+        return f"{file}: {kernel_launched(code, int(place[1]))}"
     if not lines:
         return f"{file}: the compiler failed: {(said.strip().splitlines() or ['no message'])[-1]}"
     # What the file itself does wrong is often said below a fault inside a header.
@@ -162,11 +190,11 @@ def first_error(said: str, file: str) -> str:
     return shown if shown.startswith(file) else f"{file}: {shown}"
 
 
-def forget_oldest(folder: Path) -> None:
-    """Keep the builds used last; others may be deleting too."""
-    try:
-        builds = sorted(folder.glob("*.so"), key=lambda path: path.stat().st_mtime)
-    except OSError:
-        return
-    for path in builds[:-_BUILDS_KEPT]:
-        path.unlink(missing_ok=True)
+def kernel_launched(code: str, line: int) -> str:
+    """Why a launcher did not compile, though its kernel was found in the text."""
+    before = code.partition(LAUNCHERS)[2].splitlines()[:line]
+    names = re.findall(r"^namespace call_(\w+) ", "\n".join(before), re.M)
+    return (
+        f"kernel {names[-1] if names else ''} is no plain function of the file: what is within "
+        "an #if that leaves it out, a named namespace or a template does not run here"
+    )

@@ -52,6 +52,7 @@ class Fault(ctypes.Structure):
         ("y", ctypes.c_double),
         ("group", ctypes.c_uint32),
         ("thread", ctypes.c_uint32),
+        ("name", ctypes.c_char_p),
     )
 
 
@@ -67,7 +68,10 @@ class Fault(ctypes.Structure):
     _SAMPLE_NOWHERE,
     _TOO_MUCH_THREADGROUP_MEMORY,
     _NOT_OF_A_BUFFER,
-) = range(1, 12)
+    _MISALIGNED,
+    _DIVISION_BY_ZERO,
+    _NO_STACKS,
+) = range(1, 15)
 
 
 def described(
@@ -86,9 +90,10 @@ def described(
             _THREADGROUP_MEMORY,
             _TOO_MUCH_THREADGROUP_MEMORY,
             _NOT_OF_A_BUFFER,
+            _MISALIGNED,
         )
         else _of_threads(fault)
-        if fault.code in (_BARRIER, _BARRIERS)
+        if fault.code in (_BARRIER, _BARRIERS, _DIVISION_BY_ZERO, _NO_STACKS)
         else _of_texture(fault, kernel, textures)
     )
     return f"{kernel.name}: {what}, by thread {position(fault, order)}"
@@ -107,9 +112,18 @@ def position(fault: Fault, order: Order) -> Size:
 
 
 def _of_memory(fault: Fault, kernel: Kernel, variables: tuple[str, ...]) -> str:
+    where = "threadgroup memory"
+    if fault.about >= 0 and fault.code != _THREADGROUP_MEMORY:
+        where = called(kernel.parameters[fault.about])
+    elif fault.name:
+        where = f"constant {fault.name.decode(errors='replace')}"
     if fault.code == _BUFFER:
-        one = kernel.parameters[fault.about]
-        return f"{called(one)}: element {fault.a} of {fault.b} ({fault.c} bytes each)"
+        return f"{where}: element {fault.a} of {fault.b} ({fault.c} bytes each)"
+    if fault.code == _MISALIGNED:
+        return (
+            f"{where}: an element at byte {fault.a}, "
+            f"but its type starts at multiples of {fault.b} bytes"
+        )
     if fault.code == _TOO_MUCH_THREADGROUP_MEMORY:
         return f"{fault.a} bytes of threadgroup memory, at most {fault.b}"
     if fault.code == _NOT_OF_A_BUFFER:
@@ -120,6 +134,13 @@ def _of_memory(fault: Fault, kernel: Kernel, variables: tuple[str, ...]) -> str:
 
 
 def _of_threads(fault: Fault) -> str:
+    if fault.code == _DIVISION_BY_ZERO:
+        file = (fault.name or b"").decode(errors="replace")
+        # The lanes of a vector divide in the stand-in header, which says nothing of where.
+        where = "of vectors" if file.endswith(".hpp") else f"at {file}:{fault.a}"
+        return f"integer division or remainder by zero, {where}"
+    if fault.code == _NO_STACKS:
+        return f"no memory for the stacks of {fault.a} threads that wait for one another"
     if fault.code == _BARRIER:
         return (
             f"divergent barrier: {fault.a} of {fault.b} threads wait at line {fault.c}, "

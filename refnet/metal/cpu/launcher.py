@@ -29,6 +29,9 @@ _WAITS = re.compile(
 )
 _BODY = re.compile(r"(?:\bkernel|\[\[\s*kernel\s*\]\])\s+void\s+(\w+)\s*\(")
 
+# Where the text of the launchers begins, for a compiler's message about them.
+LAUNCHERS = '#line 1 "launchers"\n'
+
 _HEAD = """#include "launch.hpp"
 #include <metal_stdlib>
 #line 1 "{file}"

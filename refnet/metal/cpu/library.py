@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from refnet.metal.bindings import called, check_dispatch
-from refnet.metal.cpu.compiler import build
+from refnet.metal.cpu.cache import load
 from refnet.metal.cpu.faults import Binding, Fault, Order, described
 from refnet.metal.cpu.launcher import translation_unit
 from refnet.metal.cpu.source import read
@@ -53,10 +53,23 @@ class CpuLibrary:
     a "fault", or "floor".
 
     What is checked, beside the arguments: every access to a texture; every access through a device,
-    constant or threadgroup pointer against the bytes bound there, and every index of a threadgroup
-    variable; barriers. Not checked: a thread's own arrays, constant tables of the file when indexed
-    by their name, the fields behind a reference once the dispatch has found it large enough, and
-    races other than by `order`.
+    constant or threadgroup pointer against the bytes bound there or the constant of the file that
+    it came from, and that its type may lie there; every index of a threadgroup variable; integer
+    division by zero; barriers that some threads do not reach.
+
+    Not checked: a thread's own arrays, and pointers to them; constant tables of the file when
+    indexed by their name; the fields behind a reference once the dispatch has found it large
+    enough; in threadgroup memory, what lies within an element (the array of a typedef, the members
+    of a struct); barriers that lie on one line, or in one helper function, which pass for the same
+    one; the smallest integer divided by -1; calls so deep that a stack of 1 MiB is full, of which
+    recursion is the lint's to find; races other than by `order`.
+
+    Not supported, and refused when it is compiled or bound: packed types (packed_float3), atomics,
+    matrices, simdgroup matrices, function constants, textures other than texture2d and
+    texture2d_array of half or float, level() and other options of sample(), kernels that are
+    templates or lie in a named namespace, arrays of a size known only when the kernel runs, and
+    functions with more than 256 KiB of variables. Refused when it runs: linear filters, and
+    repeating addresses in pixels.
     """
 
     def __init__(
@@ -151,7 +164,7 @@ def compiled(path: Path) -> dict[str, _Compiled]:
     if not source.kernels:
         raise MetalError(f"{path.name}: no kernel in it")
     code, variables = translation_unit(source)
-    library = ctypes.CDLL(str(build(code, path.name)))
+    library = load(code, path.name)
     kernels = {}
     for name, kernel in source.kernels.items():
         launch = library[f"launch_{name}"]

@@ -120,8 +120,36 @@ def threadgroup_variables(code: str, file: str) -> tuple[str, tuple[str, ...]]:
 
 
 def program_constants(code: str) -> str:
-    """`constant float pi = 3.14;` as a constant of the file."""
-    return _CONSTANT.sub(lambda found: f"static const {newlines(found)}", code)
+    """`constant float pi = 3.14;` as a constant of the file, whose place is known to pointers.
+
+    >>> program_constants("constant float pi = 3.14;")
+    'static const float pi = 3.14; REFNET_CONSTANT(pi)'
+    """
+    made, done = [], 0
+    for found in _CONSTANT.finditer(code):
+        end = declaration_end(code, found.end())
+        declared = re.match(_TYPE, code[found.end() : end])
+        declarators = code[found.end() + (declared.end() if declared else 0) : end]
+        names = [name[0] for one in at_commas(declarators) if (name := re.match(r"\w+", one))]
+        known = "".join(f" REFNET_CONSTANT({name})" for name in names)
+        made += [code[done : found.start()], "static const ", newlines(found)]
+        made += [code[found.end() : end + 1], known]
+        done = end + 1
+    return "".join([*made, code[done:]])
+
+
+def declaration_end(code: str, start: int) -> int:
+    """Where the semicolon of a declaration is; the text's end if it has none.
+
+    >>> declaration_end("constant A a = {1;2};", 9)
+    20
+    """
+    depth = 0
+    for i in range(start, len(code)):
+        depth += (code[i] in "{([") - (code[i] in "})]")
+        if code[i] == ";" and depth <= 0:
+            return i
+    return len(code)
 
 
 def refuse_what_is_left(code: str, file: str) -> None:

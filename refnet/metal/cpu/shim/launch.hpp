@@ -1,5 +1,6 @@
 // Runs some of a grid's threadgroups, one after the other: a worker thread's share of a dispatch.
 #pragma once
+#include <setjmp.h>
 #include "textures.hpp"
 #include "threads.hpp"
 
@@ -90,10 +91,28 @@ template <class Kernel, bool Waits> struct running {
     }
 };
 
+// A kernel that runs as a plain loop leaves it at a fault that nothing can go on after.
+inline jmp_buf*& way_out() {
+    static thread_local jmp_buf* way;
+    return way;
+}
+inline void jump_out() { longjmp(*way_out(), 1); }
+
+// Apart from setjmp, beside which a compiler keeps nothing in registers.
+template <class Kernel, bool Waits> __attribute__((noinline))
+void run_groups(const order& o, const binding* own, fibers* all) {
+    launch_state& s = state();
+    running<Kernel, Waits> kernel{o, own, place(o)};
+    for (uint k = o.first; k < o.last && s.fault.code == NONE; ++k) {
+        shared_memory().next_group();
+        kernel.group(o.backward ? o.last - 1 - (k - o.first) : k, all);
+    }
+}
+
 template <class Kernel, bool Waits> void launch(const order& o, fault_report* fault) {
     binding own[64];
     launch_state& s = state();
-    s = launch_state{{}, own, o.parameters, 0, 0, o.borders};
+    s = launch_state{{}, own, o.parameters, 0, 0, o.borders, jump_out};
     group_memory& memory = shared_memory();
     memory.used = memory.kept = 0;
     for (int i = 0; i < o.parameters; ++i) {
@@ -101,15 +120,29 @@ template <class Kernel, bool Waits> void launch(const order& o, fault_report* fa
         if (own[i].format == OF_THREADGROUP) own[i].data = memory.take(own[i].bytes);
     }
     memory.kept = memory.used;
-    running<Kernel, Waits> kernel{o, own, place(o)};
-    const uint count = Waits ? o.threads[0] * o.threads[1] * o.threads[2] : 1;
-    fibers all(count);
-    for (uint k = o.first; k < o.last && s.fault.code == NONE; ++k) {
-        memory.next_group();
-        kernel.group(o.backward ? o.last - 1 - (k - o.first) : k, &all);
+    if constexpr (Waits) {
+        fibers all(o.threads[0] * o.threads[1] * o.threads[2]);
+        if (all.ready()) run_groups<Kernel, Waits>(o, own, &all);
+        else report(NO_STACKS, -1, o.threads[0] * o.threads[1] * o.threads[2]);
+    } else {
+        jmp_buf way;
+        way_out() = &way;
+        if (!_setjmp(way)) run_groups<Kernel, Waits>(o, own, nullptr);
     }
     *fault = s.fault;
 }
 
 }  // namespace cpu
 }  // namespace metal
+
+// What -fsanitize=integer-divide-by-zero calls in place of a division by zero, which on some
+// processors ends the process. The first argument begins with the place: file, line, column.
+struct refnet_place_in_source {
+    const char* file;
+    unsigned line, column;
+};
+extern "C" __attribute__((noreturn, used, visibility("hidden")))
+void __ubsan_handle_divrem_overflow_abort(void* about, void*, void*) {
+    const refnet_place_in_source& at = *static_cast<const refnet_place_in_source*>(about);
+    metal::cpu::no_quotient(at.file, at.line);
+}

@@ -1,6 +1,6 @@
-// Pointers into buffers and threadgroup memory that know how far they may reach.
+// Pointers into buffers, threadgroup memory and a file's constants that know how far they may reach.
 //
-// source.py turns `device T*`, `constant T*` and `threadgroup T*` into bounded<T>. Every element
+// rewriting.py turns `device T*`, `constant T*` and `threadgroup T*` into bounded<T>. Every element
 // read or written through one is checked; pointers to a thread's own variables stay plain.
 #pragma once
 #include "faults.hpp"
@@ -44,16 +44,40 @@ template <class T> T& nowhere() {
     return *reinterpret_cast<T*>(place);
 }
 
-template <class T> __attribute__((noinline, cold)) T& outside(const T* at, const char* first) {
-    const launch_state& s = state();
-    const long long n = (reinterpret_cast<const char*>(at) - first) / (long long)sizeof(T);
-    for (int i = 0; i < s.parameters; ++i) {
-        if (s.bindings[i].data == first && s.bindings[i].bytes) {
-            report(BUFFER, i, n, s.bindings[i].bytes / sizeof(T), sizeof(T));
-            return nowhere<T>();
-        }
+// `constant float table[9] = ...;` outside a function: each enters itself when the library is
+// loaded, so that a pointer into it can be told how far it may reach.
+struct program_constant {
+    const char *name, *first;
+    size_t bytes;
+    const program_constant* next;
+    static const program_constant*& list() {
+        static const program_constant* last;
+        return last;
     }
-    report(THREADGROUP_MEMORY, -1, n);
+    template <class T> program_constant(const char* called, const T& value)
+        : name(called), first(reinterpret_cast<const char*>(&value)), bytes(sizeof(T)), next(list()) {
+        list() = this;
+    }
+};
+
+#define REFNET_CONSTANT(name) \
+    static const metal::cpu::program_constant refnet_constant_##name(#name, name);
+
+template <class T> __attribute__((noinline, cold))
+T& outside(const T* at, const char* first, size_t bytes) {
+    const launch_state& s = state();
+    const char* p = reinterpret_cast<const char*>(at);
+    const bool askew = reinterpret_cast<uintptr_t>(p) % alignof(T) != 0;
+    const long long a = askew ? p - first : (p - first) / (long long)sizeof(T);
+    const long long b = askew ? alignof(T) : bytes / sizeof(T), c = askew ? 0 : sizeof(T);
+    int about = -1;
+    for (int i = 0; i < s.parameters && about < 0; ++i)
+        if (s.bindings[i].data == first && s.bindings[i].bytes == bytes) about = i;
+    const char* name = nullptr;
+    for (const program_constant* k = program_constant::list(); k && about < 0; k = k->next)
+        if (first >= k->first && first < k->first + k->bytes) name = k->name;
+    const bool known = about >= 0 || name;
+    report(askew ? MISALIGNED : known ? BUFFER : THREADGROUP_MEMORY, about, a, b, c, 0, 0, name);
     return nowhere<T>();
 }
 
@@ -65,7 +89,7 @@ template <class T> class bounded {
     T& check(T* q) const {
         if (__builtin_expect(size_t(reinterpret_cast<const char*>(q) - first_) >= starts_, 0))
             return const_cast<T&>(outside<typename unconst<T>::type>(
-                const_cast<typename unconst<T>::type*>(q), first_));
+                const_cast<typename unconst<T>::type*>(q), first_, bytes_));
         return *q;
     }
     void reach(const char* first, size_t bytes) {
@@ -73,33 +97,55 @@ template <class T> class bounded {
         bytes_ = bytes;
         starts_ = bytes < sizeof(T) ? 0 : bytes - sizeof(T) + 1;
     }
-
-  public:
-    bounded() = default;
-    bounded(T* at, const char* first, size_t bytes) : at_(at) { reach(first, bytes); }
-    // A pointer to const from one that is not, and, when asked for, to another type.
-    template <class U, class = enable_t<is_same<const U, T>>>
-    bounded(const bounded<U>& o) : at_(o.at_) { reach(o.first_, o.bytes_); }
-    template <class U, class = enable_t<!is_same<const U, T> && !is_same<U, T>>, class = void>
-    explicit bounded(const bounded<U>& o) : at_(reinterpret_cast<T*>(o.at_)) {
-        reach(o.first_, o.bytes_);
+    // Of another type's address: where T may not lie, every access is a fault. It is asked once,
+    // since a pointer moves by whole elements.
+    void settle() {
+        if (reinterpret_cast<uintptr_t>(at_) % alignof(T)) starts_ = 0;
     }
-    template <size_t N> bounded(T (&table)[N]) : at_(table) { reach((const char*)table, sizeof table); }
-    // &buffer[i] is a plain pointer: which binding it lies in tells how far it may reach; of
-    // a threadgroup variable, all of the threadgroup's memory.
-    bounded(T* raw) : at_(raw) {
+    void find() {
         const launch_state& s = state();
-        const char* p = reinterpret_cast<const char*>(raw);
+        const char* p = reinterpret_cast<const char*>(at_);
         for (int i = 0; i < s.parameters; ++i) {
             const char* first = static_cast<const char*>(s.bindings[i].data);
             if (!first || p < first || p > first + s.bindings[i].bytes) continue;
             reach(first, s.bindings[i].bytes);
             return;
         }
+        const program_constant* ends = nullptr;  // unless another begins where this one ends
+        for (const program_constant* k = program_constant::list(); k; k = k->next) {
+            if (p >= k->first && p < k->first + k->bytes) return reach(k->first, k->bytes);
+            if (p == k->first + k->bytes) ends = k;
+        }
+        if (ends) return reach(ends->first, ends->bytes);
         const group_memory& m = shared_memory();
         const char* first = reinterpret_cast<const char*>(m.bytes);
         if (p < first || p > first + m.used) report(NOT_OF_A_BUFFER, -1);
         else reach(first, m.used);
+    }
+
+  public:
+    bounded() = default;
+    bounded(T* at, const char* first, size_t bytes) : at_(at) { reach(first, bytes); }
+    // A pointer to const from one that is not, and, when asked for, to another type.
+    template <class U, class = enable_t<is_same<const U, T>>>
+    bounded(const bounded<U>& o)
+        : at_(o.at_), first_(o.first_), bytes_(o.bytes_), starts_(o.starts_) {}
+    template <class U, class = enable_t<!is_same<const U, T> && !is_same<U, T>>, class = void>
+    explicit bounded(const bounded<U>& o) : at_(reinterpret_cast<T*>(o.at_)) {
+        reach(o.first_, o.bytes_);
+        settle();
+    }
+    template <size_t N> bounded(T (&table)[N]) : at_(table) { reach((const char*)table, sizeof table); }
+    // &buffer[i] is a plain pointer: which binding or constant it lies in tells how far it may
+    // reach; of a threadgroup variable, all of the threadgroup's memory. By reference, so that an
+    // array is not taken for a pointer.
+    template <class P, class = enable_t<is_one_of<P, T*, typename unconst<T>::type*>>>
+    bounded(const P& raw) : at_(raw) { find(); }
+    bounded(decltype(nullptr)) {}
+    template <class U, class = enable_t<!is_same<const U, T> && !is_same<U, T>>>
+    explicit bounded(U* const& raw) : at_(reinterpret_cast<T*>(raw)) {
+        find();
+        settle();
     }
 
     T& operator*() const { return check(at_); }

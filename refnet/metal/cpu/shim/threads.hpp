@@ -4,6 +4,7 @@
 // told apart by the line of the call, which the default arguments bring along.
 #pragma once
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 #include "memory.hpp"
 
@@ -24,10 +25,19 @@ class fibers {
         alignas(16) unsigned char value[2][32];
         int slot;
     };
-    static constexpr size_t STACK = 64 << 10;
+    // Of each stack's pages only those that are touched take memory. No frame is as large as the
+    // gap below a stack, whose touch ends the process, so that none reaches the stack beneath it.
+    static constexpr size_t GAP = REFNET_FRAME, STACK = GAP + (1 << 20);
+    // A gap takes two entries in the system's table of a process's memory, which has 65530.
+    static constexpr int GAPS_AT_MOST = 16384;
+    static int& gaps() {
+        static int of_all_workers;
+        return of_all_workers;
+    }
     fiber* all_;
     char* stacks_;
     ucontext_t home_;
+    int gaps_ = 0;
     uint count_, now_ = 0;
     void (*body_)(void*, uint);
     void* with_;
@@ -45,6 +55,11 @@ class fibers {
         now_ = i;
         state().thread = i;
         swapcontext(&home_, &all_[i].context);
+    }
+    static void leave() {
+        fibers& me = *current();
+        me.all_[me.now_].at = DONE;
+        setcontext(&me.home_);
     }
     void wait(status at, int line) {
         fiber& me = all_[now_];
@@ -91,24 +106,34 @@ class fibers {
   public:
     explicit fibers(uint count)
         : all_(static_cast<fiber*>(malloc(count * sizeof(fiber)))),
-          stacks_(static_cast<char*>(malloc(count * STACK))), count_(count) {}
+          count_(count) {
+        const int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        void* given = mmap(nullptr, count * STACK, PROT_READ | PROT_WRITE, how, -1, 0);
+        stacks_ = given == MAP_FAILED ? nullptr : static_cast<char*>(given);
+        const int others = __atomic_fetch_add(&gaps(), int(count), __ATOMIC_RELAXED);
+        if (others + int(count) <= GAPS_AT_MOST) gaps_ = int(count);
+        else __atomic_fetch_sub(&gaps(), int(count), __ATOMIC_RELAXED);
+        for (int i = 0; i < gaps_ && stacks_; ++i) mprotect(stacks_ + STACK * i, GAP, PROT_NONE);
+    }
     fibers(const fibers&) = delete;
     ~fibers() {
         free(all_);
-        free(stacks_);
+        if (stacks_) munmap(stacks_, count_ * STACK);
+        __atomic_fetch_sub(&gaps(), gaps_, __ATOMIC_RELAXED);
     }
     static fibers& here() { return *current(); }
     bool ready() const { return all_ && stacks_; }
 
     void run(void (*body)(void*, uint), void* with, bool backward) {
         current() = this;
+        state().leave = leave;
         body_ = body;
         with_ = with;
         for (uint i = 0; i < count_; ++i) {
             ucontext_t& c = all_[i].context;
             getcontext(&c);
-            c.uc_stack.ss_sp = stacks_ + STACK * i;
-            c.uc_stack.ss_size = STACK;
+            c.uc_stack.ss_sp = stacks_ + STACK * i + GAP;
+            c.uc_stack.ss_size = STACK - GAP;
             c.uc_link = &home_;
             makecontext(&c, enter, 0);
             all_[i].at = READY;

@@ -94,9 +94,9 @@ REFNET_NATIVE(uint, 4)
     vec result;                                                      \
     for (int i = 0; i < LANES; ++i) result.e[i] = T(expression);     \
     return result;
-#define ARITHMETIC(op)                                                                  \
+#define ARITHMETIC(op, at_once)                                                         \
     friend vec operator op(const vec& a, const vec& b) {                                \
-        if constexpr (storage::native) {                                                \
+        if constexpr (storage::native && (at_once)) {                                   \
             vec result;                                                                 \
             result.q = a.q op b.q;                                                      \
             return result;                                                              \
@@ -133,7 +133,8 @@ REFNET_NATIVE(uint, 4)
     vec operator-() const { EACH_LANE(-e[i]) }                                                 \
     vec operator~() const { EACH_LANE(~e[i]) }                                                 \
     vec operator!() const { EACH_LANE(!e[i]) }                                                 \
-    ARITHMETIC(+) ARITHMETIC(-) ARITHMETIC(*) ARITHMETIC(/)                                    \
+    ARITHMETIC(+, true) ARITHMETIC(-, true) ARITHMETIC(*, true)                                \
+    ARITHMETIC(/, !cpu::is_integer<T>)  /* by lanes, whose division by zero is noticed */      \
     INTEGER(%) INTEGER(&) INTEGER(|) INTEGER(^) INTEGER(<<) INTEGER(>>)                        \
     COMPARISON(<) COMPARISON(<=) COMPARISON(>) COMPARISON(>=) COMPARISON(==) COMPARISON(!=)    \
   private:                                                                                     \
