@@ -32,7 +32,7 @@ PICTURES = {
     "wide": (40, 130),
     "tall": (131, 33),
 }
-BILINEAR = ("tf-slim", "half-pixel")  # their grids are fractions; the others' are Pillow's
+BILINEAR = ("tf-slim", "half-pixel", "tf-resize")  # their grids are fractions; the others' are Pillow's
 _PLUS_MINUS_ONE: dict[str, Any] = {
     "over": 127.5, "mean": [1.0, 1.0, 1.0], "times": 1.0, "std": [1.0, 1.0, 1.0],
     "channels": "RGB",
@@ -153,6 +153,6 @@ def owed(case: dict[str, Any], pixels: Array, grid: Array | None, arithmetic: Ar
     if grid is not None:
         return owed_tensor(grid.astype(np.float64), name, arithmetic)
     H, W, _ = pixels.shape
-    kept = (H - 2 * (H // 16), W - 2 * (W // 16))
+    kept = (H, W) if name == "tf-resize" else (H - 2 * (H // 16), W - 2 * (W // 16))
     made = RECIPES[name].geometry(pixels, resolution)[np.newaxis].astype(np.float64)
     return owed_tensor(made, name, arithmetic, kept)

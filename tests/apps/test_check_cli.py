@@ -49,8 +49,8 @@ def mine(tmp_path, monkeypatch):
 def test_a_backend_of_ones_own_is_ten_lines_and_a_name(capsys, mine, monkeypatch):
     assert main(["check", mine, "--suite", "ops"]) == 0
     out = capsys.readouterr().out
-    assert "88 of 88  bit-equal" in out
-    assert "186 questions: all hold" in out
+    assert "94 of 94    bit-equal" in out
+    assert "204 questions: all hold" in out
     monkeypatch.setenv("REFNET_BACKEND", mine)
     assert main(["check", "--suite", "ops"]) == 0
 
@@ -174,6 +174,8 @@ def test_every_operation_has_its_line():
         ("relu", (x,), {}),
         ("relu6", (x,), {}),
         ("softmax", (rows,), {}),
+        ("sigmoid", (rows,), {}),
+        ("resize_bilinear", (x,), {"size": (9, 5), "corners": "half-pixel"}),
         ("global_average_pool", (x,), {}),
         ("average_pool", (x, ), {"size": 2, "padding": "same", "stride": 2}),
         ("max_pool", (x,), {"size": 2, "padding": "valid"}),

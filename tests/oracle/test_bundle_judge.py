@@ -218,16 +218,17 @@ def test_a_recipe_is_never_taken_for_another(bundle):
 
 
 def in_float32(pixels, name, size, scaled_first):
-    """tf-slim and half-pixel as TensorFlow's kernels compute them: positions in float32 too."""
+    """As TensorFlow's kernels compute them: positions in float32 too."""
     f = np.float32
     H, W, _ = pixels.shape
-    x = pixels[H // 16 : H - H // 16, W // 16 : W - W // 16].astype(f)
+    kept = pixels[H // 16 : H - H // 16, W // 16 : W - W // 16]
+    x = (pixels if name == "tf-resize" else kept).astype(f)
     x = x / f(255) if scaled_first else x
     sides = []
     for side in x.shape[:2]:
         scale = f(side) / f(size)
         places = np.arange(size, dtype=f)
-        at = places * scale if name == "tf-slim" else (places + f(0.5)) * scale - f(0.5)
+        at = (places + f(0.5)) * scale - f(0.5) if name == "half-pixel" else places * scale
         low = np.maximum(np.floor(at), 0).astype(int)
         fraction = np.maximum(at, 0) - np.floor(np.maximum(at, 0))
         sides.append((low, np.minimum(low + 1, side - 1), fraction.astype(f)))
