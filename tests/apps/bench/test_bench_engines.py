@@ -82,7 +82,8 @@ def test_the_pytorch_that_is_timed_is_right_on_every_operation(channels_last):
     assert report.holds, report.first_bad
     left = {result.id for result in report.results if result.cannot}
     averages = {"average-3", "average-3-padding-counted"}  # windows that overhang on one side
-    assert left == averages | {"batch-norm-0.001", "batch-norm-1e-05"}
+    asymmetric = {"resize-2-asymmetric", "resize-2-asymmetric-exact", "resize-6-asymmetric"}
+    assert left == averages | asymmetric | {"batch-norm-0.001", "batch-norm-1e-05"}
 
 
 def test_the_floor_multiplies_what_it_is_told_and_nothing_else(monkeypatch, tmp_path):
