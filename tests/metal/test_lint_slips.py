@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from refnet.metal.cpu.compiler import SHIM, find_compiler
+from refnet.metal.cpu.compiler import FRAME_AT_MOST, SHIM, find_compiler
 from refnet.metal.cpu.rewriting import as_cpp
 from refnet.metal.device import MetalError
 from refnet.metal.lint import TEXT_RULES, Finding, report
@@ -71,7 +71,8 @@ def test_what_cpp_lets_pass_the_lint_alone_can_catch(found):
         compiler = find_compiler()
     except MetalError as problem:
         pytest.skip(str(problem))
-    flags = ("-std=c++17", "-w", "-fsyntax-only", "-x", "c++", "-I", str(SHIM), "-")
+    frame = f"-DREFNET_FRAME={FRAME_AT_MOST}"
+    flags = ("-std=c++17", "-w", "-fsyntax-only", "-x", "c++", frame, "-I", str(SHIM), "-")
     passed = {slip.name for slip in SLIPS if is_cpp(slip.source(), compiler.command + flags)}
     assert len(passed - MISSED) >= 20
     # Both let these pass: a compiler for Metal alone would see them.
