@@ -32,7 +32,8 @@ PICTURES = {
     "wide": (40, 130),
     "tall": (131, 33),
 }
-BILINEAR = ("tf-slim", "half-pixel", "tf-resize")  # their grids are fractions; the others' are Pillow's
+# Their grids are fractions; the others' are Pillow's.
+BILINEAR = ("tf-slim", "half-pixel", "tf-resize")
 _PLUS_MINUS_ONE: dict[str, Any] = {
     "over": 127.5, "mean": [1.0, 1.0, 1.0], "times": 1.0, "std": [1.0, 1.0, 1.0],
     "channels": "RGB",
