@@ -55,7 +55,7 @@ def open_library(device: str | None = None) -> Library:
     if device not in DEVICES:
         raise ValueError(f"device: {device!r}, expected {' or '.join(DEVICES)}")
     if device == "mac":
-        from refnet.metal.mac.library import MacLibrary
+        from refnet.metal.mac.mac_library import MacLibrary
 
         return MacLibrary(*kernels())
     from refnet.metal.cpu import CpuLibrary

@@ -70,7 +70,7 @@ FAULTS: dict[str, dict[str, Fault]] = {
             0,
         ),
     },
-    "library.py": {
+    "mac_library.py": {
         "never given back": ("self._resources.give_back()", "pass", 0),
         "no waiting": ("command.waitUntilCompleted()", "pass", 0),
         "no commit": ("command.commit()", "pass", 0),

@@ -20,7 +20,7 @@ from refnet.metal import kernels
 from refnet.metal.cpu import CpuLibrary
 from refnet.metal.device import Array, Kernel, MetalError, Size
 from refnet.metal.mac.doctor import Part, Report, Timed, doctor, gpu
-from refnet.metal.mac.library import MacLibrary
+from refnet.metal.mac.mac_library import MacLibrary
 from refnet.metal.mac.selftest import SOURCE, selftest
 from refnet.oracle.check import check
 from refnet.run import run

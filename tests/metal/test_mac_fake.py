@@ -40,7 +40,7 @@ class Bench:
         self.device = self.metal.MTLCreateSystemDefaultDevice()
         options = self.metal.MTLCompileOptions.alloc().init()
         options.setFastMathEnabled_(False)
-        self.library, _ = self.device.newLibraryWithSource_options_error_(TEXT, options, None)
+        self.compiled, _ = self.device.newLibraryWithSource_options_error_(TEXT, options, None)
         self.queue = self.device.newCommandQueue()
         self.a, self.b = self.texture(), self.texture()
         self.n = self.device.newBufferWithLength_options_(4, 0)
@@ -57,7 +57,7 @@ class Bench:
         return self.device.newTextureWithDescriptor_(descriptor)
 
     def pipeline(self, name: str) -> Any:
-        function = self.library.newFunctionWithName_(name)
+        function = self.compiled.newFunctionWithName_(name)
         return self.device.newComputePipelineStateWithFunction_error_(function, None)[0]
 
     @contextmanager
@@ -251,7 +251,7 @@ NOT_BRIDGED: dict[str, tuple[Callable[[Bench], Any], str]] = {
             b"", b.metal.MTLCompileOptions.alloc().init(), None), "newLibraryWithSource"),
     "an out argument": (
         lambda b: b.device.newComputePipelineStateWithFunction_error_(
-            b.library.newFunctionWithName_("copy"), ZEROS), "out argument, expected None"),
+            b.compiled.newFunctionWithName_("copy"), ZEROS), "out argument, expected None"),
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def exam(folder: Path, name: str, fault: tuple[str, str, str, int] | None) -> No
     sys.path.insert(0, str(folder))
     try:
         planted(folder, name, fault)
-        library = importlib.import_module(f"{name}.library")
+        library = importlib.import_module(f"{name}.mac_library")
         selftest = importlib.import_module(f"{name}.selftest")
         examine(library.MacLibrary, selftest.selftest, selftest.SOURCE)
     finally:

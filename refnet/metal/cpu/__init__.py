@@ -7,7 +7,7 @@ It proves a kernel's arithmetic and its host's bindings on a CPU. It does not pr
 compiler takes the file, and nothing that it runs has run on a GPU.
 """
 
-from refnet.metal.cpu.library import CpuLibrary
+from refnet.metal.cpu.cpu_library import CpuLibrary
 from refnet.metal.device import MetalError
 
 __all__ = ["CpuLibrary", "MetalError"]

@@ -1,5 +1,5 @@
 """The kernels on a Mac's GPU, through pyobjc-framework-Metal."""
 
-from refnet.metal.mac.library import MacLibrary
+from refnet.metal.mac.mac_library import MacLibrary
 
 __all__ = ["MacLibrary"]

@@ -22,7 +22,7 @@ import refnet
 from refnet.errors import one_line
 from refnet.metal.device import Array, Kernel, Library, Size
 from refnet.metal.mac.bridge import Bridge
-from refnet.metal.mac.library import MacLibrary
+from refnet.metal.mac.mac_library import MacLibrary
 from refnet.metal.mac.selftest import SOURCE, selftest
 
 PROVEN = (

@@ -177,20 +177,20 @@ class CompiledLibrary:
 
 class Function:
     def __init__(self, library: CompiledLibrary, name: str) -> None:
-        self.library, self.name = library, name
+        self.made_from, self.name = library, name
 
 
 class Pipeline:
     def __init__(self, fake: FakeMetal, function: Function) -> None:
         self._fake, self._function = fake, function
-        self.kernel = function.library.cpu.kernels[function.name]
+        self.kernel = function.made_from.cpu.kernels[function.name]
 
     def maxTotalThreadsPerThreadgroup(self) -> int:
         return self._fake.most_threads
 
     def run(self, work: Work) -> None:
         """On the CPU; a fast exp() is played by moving what is not whole by a few bits."""
-        library = self._function.library
+        library = self._function.made_from
         textures = {i: _in_order(texture) for i, texture in work.textures.items()}
         buffers = {i: one.memory for i, one in work.buffers.items()}
         grid = tuple(a * b for a, b in zip(work.groups, work.wide, strict=True))

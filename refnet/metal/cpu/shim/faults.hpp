@@ -5,7 +5,7 @@
 namespace metal {
 namespace cpu {
 
-// One parameter of a kernel as the host fills it; ctypes mirrors it in library.py.
+// One parameter of a kernel as the host fills it; ctypes mirrors it in cpu_library.py.
 struct binding {
     void* data;
     size_t bytes;

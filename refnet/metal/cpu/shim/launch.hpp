@@ -9,7 +9,7 @@ namespace cpu {
 
 constexpr int OF_THREADGROUP = -1;  // a binding's format: memory that the threadgroup has to itself
 
-// What the host asks for; ctypes mirrors it in library.py.
+// What the host asks for; ctypes mirrors it in cpu_library.py.
 struct order {
     const binding* bindings;
     int parameters;
