@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from refnet import image
 from refnet.apps import photos
 from refnet.apps.boxes import anchors, best, decode
-from refnet.apps.classifier import ENGINES, check_engine
-from refnet.apps.ready import Ready
+from refnet.apps.ready import Ready, add_engine, answered, check_engine
 from refnet.checkpoints import Checkpoint, load
 from refnet.checkpoints.names import names_of
-from refnet.errors import one_line
 from refnet.preprocessing import preprocess
 
 Array = np.ndarray[Any, Any]
@@ -115,8 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--least", type=float, default=0.5, metavar="S", help="least score that is reported (0.5)"
     )
-    parser.add_argument("--engine", default="fast", metavar="ENGINE", help=" or ".join(ENGINES))
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="workers (1)")
+    add_engine(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw photos and boxes to FILE")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     parser.set_defaults(run=_run)
@@ -135,6 +131,11 @@ def _run(arguments: argparse.Namespace) -> int:
         photos.say(f"refnet: skipped {problem}", error=True)
     answers: list[tuple[Path, Detections]] = []
     failures = len(found.problems)
+
+    def tell(answer: Detections) -> None:
+        if not arguments.json:
+            photos.say(_text(answer))
+
     if found.paths:
         with Detector(
             load(arguments.model),
@@ -142,16 +143,10 @@ def _run(arguments: argparse.Namespace) -> int:
             engine=arguments.engine,
             threads=arguments.threads,
         ) as detector:
-            for path in photos.progress(found.paths):
-                try:
-                    answer = detector(image.read(path), name=str(path))
-                except (ValueError, OSError, MemoryError) as problem:
-                    photos.say(f"refnet: skipped {one_line(problem)}", error=True)
-                    failures += 1
-                    continue
-                answers.append((path, answer))
-                if not arguments.json:
-                    photos.say(_text(answer))
+            answers, failed = answered(
+                found.paths, lambda pixels, name: detector(pixels, name=name), tell
+            )
+            failures += failed
     if arguments.json:
         photos.say(json.dumps([asdict(answer) for _, answer in answers], indent=1))
     if arguments.plot and answers:

@@ -13,8 +13,7 @@ import numpy as np
 
 from refnet import image
 from refnet.apps import photos
-from refnet.apps.classifier import ENGINES, check_engine
-from refnet.apps.ready import Ready
+from refnet.apps.ready import Ready, add_engine, check_engine
 from refnet.checkpoints import Checkpoint, load, manifest
 from refnet.checkpoints.files import write_whole
 from refnet.errors import one_line
@@ -81,8 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", metavar="ROWSxCOLUMNS", help="of the input, any (the checkpoint's recipe)"
     )
-    parser.add_argument("--engine", default="fast", metavar="ENGINE", help=" or ".join(ENGINES))
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="workers (1)")
+    add_engine(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="a safetensors file")
     parser.add_argument(
         "--nearest", type=int, metavar="K", help="print the K photos most like each, by --layer"

@@ -9,20 +9,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import argparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
-from refnet.apps.classifier import ENGINES, check_engine
+from refnet import image
+from refnet.apps import classifier, photos
 from refnet.checkpoints import Checkpoint
 from refnet.engine import Plan, plan
+from refnet.errors import one_line
 from refnet.models import build
 from refnet.network import Network
 from refnet.run import run
 
 Array = np.ndarray[Any, Any]
+T = TypeVar("T")
+
+# The Metal port is for classifiers: it has no dilation and no resizing.
+ENGINES = {name: kind for name, kind in classifier.ENGINES.items() if name != "metal"}
+
+
+def check_engine(engine: str, threads: int) -> None:
+    """One of these engines, and workers only where there can be any.
+
+    >>> check_engine("metal", 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: engine: 'metal', expected one of fast, reference
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine: {engine!r}, expected one of {', '.join(ENGINES)}")
+    classifier.check_engine(engine, threads)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say what runs."""
+    parser.add_argument("--engine", default="fast", metavar="ENGINE", help=" or ".join(ENGINES))
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="workers (1)")
+
+
+def answered(
+    paths: Iterable[Path], answer: Callable[[Array, str], T], tell: Callable[[T], None]
+) -> tuple[list[tuple[Path, T]], int]:
+    """Each photo's answer, told as it comes, and how many photos had none.
+
+    answer: of a photo's pixels and name. Why a photo has none is said on stderr.
+    """
+    answers: list[tuple[Path, T]] = []
+    failures = 0
+    for path in photos.progress(list(paths)):
+        try:
+            found = answer(image.read(path), str(path))
+        except (ValueError, OSError, MemoryError) as problem:
+            photos.say(f"refnet: skipped {one_line(problem)}", error=True)
+            failures += 1
+            continue
+        answers.append((path, found))
+        tell(found)
+    return answers, failures
 
 
 class Ready:

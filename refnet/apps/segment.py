@@ -11,13 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from refnet import image
 from refnet.apps import photos
-from refnet.apps.classifier import ENGINES, check_engine
-from refnet.apps.ready import Ready
+from refnet.apps.ready import Ready, add_engine, answered, check_engine
 from refnet.checkpoints import Checkpoint, load
 from refnet.checkpoints.names import names_of
-from refnet.errors import one_line
 from refnet.preprocessing import preprocess
 
 Array = np.ndarray[Any, Any]
@@ -87,8 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a photo, a folder or a pattern")
     parser.add_argument("--model", default="deeplab", help="deeplab or a checkpoint file (deeplab)")
-    parser.add_argument("--engine", default="fast", metavar="ENGINE", help=" or ".join(ENGINES))
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="workers (1)")
+    add_engine(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw photos and masks to FILE")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     parser.set_defaults(run=_run)
@@ -105,20 +101,19 @@ def _run(arguments: argparse.Namespace) -> int:
         photos.say(f"refnet: skipped {problem}", error=True)
     answers: list[tuple[Path, Segments]] = []
     failures = len(found.problems)
+
+    def tell(answer: Segments) -> None:
+        if not arguments.json:
+            photos.say(_text(answer))
+
     if found.paths:
         with Segmenter(
             load(arguments.model), engine=arguments.engine, threads=arguments.threads
         ) as segmenter:
-            for path in photos.progress(found.paths):
-                try:
-                    answer = segmenter(image.read(path), name=str(path))
-                except (ValueError, OSError, MemoryError) as problem:
-                    photos.say(f"refnet: skipped {one_line(problem)}", error=True)
-                    failures += 1
-                    continue
-                answers.append((path, answer))
-                if not arguments.json:
-                    photos.say(_text(answer))
+            answers, failed = answered(
+                found.paths, lambda pixels, name: segmenter(pixels, name=name), tell
+            )
+            failures += failed
     if arguments.json:
         photos.say(json.dumps([answer.plain() for _, answer in answers], indent=1))
     if arguments.plot and answers:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from refnet import geometry
 from refnet.arguments import Shape, check_pair
 from refnet.export.affine import Affine
-from refnet.geometry import Axis
+from refnet.export.windows import read_after, window_axes
 from refnet.layer import BatchNormAttrs, Layer, MaxPoolAttrs, PoolAttrs
 from refnet.network import Network
 
@@ -120,7 +119,7 @@ def _convolution(graph: _Graph, layer: Layer, x: Any) -> None:
     else:
         groups = said.get("groups", 1)
         values = values.transpose(3, 2, 0, 1)  # (N, M / groups, rows, columns)
-    rows, columns = _axes(graph, layer, (kernel[0], kernel[1]))
+    rows, columns = window_axes(layer, graph.shapes[layer.inputs[0]], (kernel[0], kernel[1]))
     bias = {"bias": graph.parameter(layer, "bias")} if "bias" in layer.params else {}
     graph.operation(
         "conv",
@@ -148,32 +147,15 @@ def _batch_norm(graph: _Graph, layer: Layer, x: Any) -> None:
 def _pool(graph: _Graph, layer: Layer, x: Any) -> None:
     assert isinstance(layer.attrs, PoolAttrs | MaxPoolAttrs)
     size = check_pair(layer.attrs.size, "size")
-    rows, columns = _axes(graph, layer, size)
+    rows, columns = window_axes(layer, graph.shapes[layer.inputs[0]], size)
     said: dict[str, Any] = {
         "kernel_sizes": list(size),
         "strides": [rows.stride, columns.stride],
         "pad_type": "custom",
-        "pad": [rows.before, _read(rows), columns.before, _read(columns)],
+        "pad": [rows.before, read_after(rows), columns.before, read_after(columns)],
     }
     if layer.op == "max_pool":
         graph.operation("max_pool", layer, x=x, **said)
         return
     include = isinstance(layer.attrs, PoolAttrs) and layer.attrs.include_padding
     graph.operation("avg_pool", layer, x=x, exclude_padding_from_average=not include, **said)
-
-
-def _read(axis: Axis) -> int:
-    """How much of the padding after the map the last window reads: the rest would add a row."""
-    return max((axis.output - 1) * axis.stride + axis.reach - axis.before - axis.size, 0)
-
-
-def _axes(graph: _Graph, layer: Layer, kernel: tuple[int, int]) -> tuple[Axis, Axis]:
-    said: dict[str, Any] = layer.keywords()
-    _, H, W, _ = graph.shapes[layer.inputs[0]]
-    return geometry.axes(
-        (H, W),
-        kernel,
-        stride=said.get("stride", 1),
-        padding=said.get("padding", "valid"),
-        dilation=said.get("dilation", 1),
-    )

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from refnet import geometry
 from refnet.arguments import Shape, check_count, check_pair
-from refnet.geometry import Axis
+from refnet.export.windows import read_after, window_axes
 from refnet.layer import BatchNormAttrs, Layer, MaxPoolAttrs, PoolAttrs, ResizeAttrs
 from refnet.network import Network
 from refnet.run import check_tensors
@@ -184,7 +183,7 @@ def _convolution(graph: _Graph, layer: Layer) -> None:
     inputs = [*layer.inputs, weight]
     if "bias" in layer.params:
         inputs += graph.parameters([f"{layer.name}.bias"])
-    rows, columns = _axes(graph, layer, (kernel[0], kernel[1]))
+    rows, columns = window_axes(layer, graph.shapes[layer.inputs[0]], (kernel[0], kernel[1]))
     graph.node(
         "Conv",
         layer.name,
@@ -209,9 +208,9 @@ def _batch_norm(graph: _Graph, layer: Layer) -> None:
 def _pool(graph: _Graph, layer: Layer) -> None:
     assert isinstance(layer.attrs, PoolAttrs | MaxPoolAttrs)
     size = check_pair(layer.attrs.size, "size")
-    rows, columns = _axes(graph, layer, size)
+    rows, columns = window_axes(layer, graph.shapes[layer.inputs[0]], size)
     # Engines refuse a padding that a window could lie in; what no window reads is left out.
-    pads = [rows.before, columns.before, _read(rows), _read(columns)]
+    pads = [rows.before, columns.before, read_after(rows), read_after(columns)]
     inputs = list(layer.inputs)
     attributes: dict[str, Any] = {"kernel_shape": size, "strides": [rows.stride, columns.stride]}
     if layer.op == "average_pool":
@@ -244,20 +243,3 @@ def _resize(graph: _Graph, layer: Layer) -> None:
 
 def _nchw(shape: Shape) -> Shape:
     return (shape[0], shape[3], shape[1], shape[2])
-
-
-def _read(axis: Axis) -> int:
-    """How much of the padding after the map the last window reads."""
-    return max((axis.output - 1) * axis.stride + axis.reach - axis.before - axis.size, 0)
-
-
-def _axes(graph: _Graph, layer: Layer, kernel: tuple[int, int]) -> tuple[Axis, Axis]:
-    said: dict[str, Any] = layer.keywords()
-    _, H, W, _ = graph.shapes[layer.inputs[0]]
-    return geometry.axes(
-        (H, W),
-        kernel,
-        stride=said.get("stride", 1),
-        padding=said.get("padding", "valid"),
-        dilation=said.get("dilation", 1),
-    )

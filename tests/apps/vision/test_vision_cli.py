@@ -94,6 +94,14 @@ def test_models_of_another_kind_are_refused(models, photos, capsys):
     assert "--least: 2.0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", ["detect", "segment", "features"])
+def test_the_metal_port_is_refused_as_it_is_for_classifiers(verb, photos, capsys):
+    """It must not pass for what `refnet.run` computes."""
+    assert main([verb, photos[0], "--engine", "metal"]) == 2
+    err = capsys.readouterr().err
+    assert err == "refnet: engine: 'metal', expected one of fast, reference\n"
+
+
 def test_a_photo_that_cannot_be_read_is_skipped_and_counts(photos, models, capsys):
     for verb, model in (("detect", "ssdlite"), ("segment", "deeplab")):
         said = [verb, photos[0], "gone.png", "--model", models[model], "--json"]
