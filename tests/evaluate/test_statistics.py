@@ -8,6 +8,7 @@ from math import comb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from refnet.apps.evaluate.statistics import mcnemar, wilson
 
@@ -16,7 +17,6 @@ counts = st.integers(0, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.
 
 @given(counts)
 def test_wilsons_interval_is_scipys(pair):
-    stats = pytest.importorskip("scipy.stats")
     count, of = pair
     found = wilson(count, of)
     if of == 0:
@@ -38,7 +38,6 @@ def test_mcnemars_test_is_the_sum_of_binomials(a, b):
 
 
 def test_mcnemars_test_is_scipys_exact_binomial_test():
-    stats = pytest.importorskip("scipy.stats")
     # SciPy's binomial is an incomplete beta function, good to some 1e-13 of itself.
     assert mcnemar(9, 1) == pytest.approx(stats.binomtest(9, 10).pvalue, rel=1e-12)
     assert mcnemar(31, 52) == pytest.approx(stats.binomtest(31, 83).pvalue, rel=1e-12)

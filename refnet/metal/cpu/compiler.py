@@ -172,7 +172,7 @@ def large_frame(said: str) -> str:
 def first_error(said: str, file: str, code: str = "") -> str:
     """A compiler's first error on one line, without the folders that it names.
 
-    >>> first_error("/tmp/x.cpp:3: note\\npool.metal:12:7: error: expected ';'\\n", "pool.metal")
+    >>> first_error("x.cpp:3: note\\npool.metal:12:7: error: expected ';'\\n", "pool.metal")
     "pool.metal:12:7: error: expected ';'"
     """
     lines = [line.strip() for line in said.splitlines() if "error:" in line]
