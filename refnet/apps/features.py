@@ -14,7 +14,7 @@ import numpy as np
 from refnet import image
 from refnet.apps import photos
 from refnet.apps.ready import Ready, add_engine, check_engine
-from refnet.checkpoints import Checkpoint, load, manifest
+from refnet.checkpoints import Checkpoint, fetched, load, manifest
 from refnet.checkpoints.files import write_whole
 from refnet.errors import one_line
 from refnet.preprocessing import RECIPES, preprocess, stretched
@@ -72,7 +72,7 @@ def nearest(vectors: Array, k: int) -> Array:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a photo, a folder or a pattern")
-    known = ", ".join(manifest.ALIASES)
+    known = ", ".join([*manifest.ALIASES, *fetched.ALIASES])
     parser.add_argument("--model", default="v2", help=f"{known} or a checkpoint file (v2)")
     parser.add_argument(
         "--layer", action="append", metavar="NAME", help="a layer by name; may be repeated (pool)"
@@ -97,6 +97,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.output is not None and arguments.output.suffix != ".safetensors":
         raise ValueError(f"-o: {str(arguments.output)!r}, expected a name in .safetensors")
     found = photos.find(arguments.images)
+    if arguments.nearest is not None:
+        _check_nearest(arguments.nearest, len(found.paths))
     read, failures = [], len(found.problems)
     for problem in found.problems:
         photos.say(f"refnet: skipped {problem}", error=True)
@@ -142,6 +144,14 @@ def _write(
         "images": [str(name) for name in read],
     }
     write_whole(path, save(tensors, metadata={"refnet": json.dumps(said, sort_keys=True)}))
+
+
+def _check_nearest(k: int, count: int) -> None:
+    """Refuse, before any work is done, more neighbours than there are."""
+    if count < 2:
+        raise ValueError(f"--nearest: {count} photo(s), expected at least 2")
+    if not 1 <= k < count:
+        raise ValueError(f"--nearest: {k}, expected 1 .. {count - 1} for {count} photos")
 
 
 def _print_nearest(vectors: Array, read: Sequence[Path], k: int) -> None:
