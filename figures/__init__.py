@@ -39,6 +39,8 @@ NAMES = (
     "im2col",
     "folding",
     "alpha_cost",
+    "whole_rows",
+    "two_workers",
 )
 FOLDER = Path(__file__).parent / "svg"
 

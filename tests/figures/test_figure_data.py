@@ -297,3 +297,37 @@ def test_alpha_cost_draws_its_shares_as_bars() -> None:
         np.testing.assert_allclose(bars, shares, rtol=0, atol=2 * 2.0**-54)
         marks = [line.get_ydata()[0] for line in panel.lines]
         assert marks == [alpha**2 for alpha in n["alpha"][:-1]]
+
+
+@pytest.mark.parametrize(("W", "C"), [(4, 2), (8, 1), (4, 1)])
+def test_whole_rows_meets_what_the_sum_over_a_window_meets(W: int, C: int) -> None:
+    """Each tap of each output; how many there are, the loops' own padding rule says."""
+    n = load("whole_rows").data(W=W, C=C)
+    for stride, key, stored in (
+        (1, "pixel by pixel", "stored"),
+        (1, "whole row", "stored"),
+        (2, "two phases", "stored in phases"),
+    ):
+        _, left, _, outputs = place((3, W), (3, 3), (stride, stride), (1, 1), "same")
+        assert set(range(-left, W)) <= {pixel - left for pixel in n[stored]}
+        for tap, runs in enumerate(n[key]):
+            met = [n[stored][a // C] for first, last in runs for a in range(first, last)]
+            assert met == [stride * k + tap for k in range(outputs) for _ in range(C)]
+    assert {len(runs) for runs in n["whole row"] + n["two phases"]} == {1}
+    assert {len(runs) for runs in n["pixel by pixel"]} == {W}
+
+
+def test_whole_rows_shows_its_runs_as_bars() -> None:
+    assert "pixel by pixel: 4 runs of 2 numbers for each tap" in said("whole_rows")
+    assert "whole row: 1 run of 8 numbers for each tap" in said("whole_rows")
+
+
+def test_two_workers_reads_what_a_pencil_adds_up() -> None:
+    n = load("two_workers").data()
+    # V1's first pointwise layer: 112 x 112 pixels, 32 to 64; its last: 7 x 7, 1024 to 1024.
+    assert n["first"]["rows"] == 112 * 112 * 32 + 2 * 32 * 64
+    assert n["first"]["channels"] == 2 * 112 * 112 * 32 + 32 * 64
+    assert n["last"]["rows"] == 7 * 7 * 1024 + 2 * 1024**2
+    assert n["last"]["channels"] == 2 * 7 * 7 * 1024 + 1024**2
+    counts = {f"{n[layer][way]:,}" for layer in ("first", "last") for way in ("rows", "channels")}
+    assert counts <= said("two_workers")

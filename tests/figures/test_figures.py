@@ -43,6 +43,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "im2col": {"kernels": (((1, 0), (0, 1)), ((0, 1), (-1, 0)))},
     "folding": {"x": -2.5, "variance": 9},
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
+    "whole_rows": {"W": 8, "C": 1},
+    "two_workers": {"alpha": 0.5, "resolution": 160},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
