@@ -41,6 +41,8 @@ NAMES = (
     "alpha_cost",
     "whole_rows",
     "two_workers",
+    "float_spacing",
+    "read_back",
 )
 FOLDER = Path(__file__).parent / "svg"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from itertools import chain
@@ -331,3 +332,37 @@ def test_two_workers_reads_what_a_pencil_adds_up() -> None:
     assert n["last"]["channels"] == 2 * 7 * 7 * 1024 + 1024**2
     counts = {f"{n[layer][way]:,}" for layer in ("first", "last") for way in ("rows", "channels")}
     assert counts <= said("two_workers")
+
+
+def test_float_spacing_is_what_rounding_leaves_alone() -> None:
+    """By another way: a number of b bits is one that math.frexp's mantissa holds in b bits."""
+    n = load("float_spacing").data(bits=(1, 3, 11), most=20)
+    for b in (1, 3, 11):
+        grid = [k / 2**b for k in range(2**b, 20 * 2**b + 1)]
+        assert n["written"][b] == [v for v in grid if (math.frexp(v)[0] * 2**b).is_integer()]
+    assert n["missing"] == {1: 3, 3: 9, 11: 21}  # 21 is beyond the line: nothing is marked
+
+
+def test_float_spacing_marks_the_first_number_that_is_missing() -> None:
+    assert {"5", "9", "17"} <= said("float_spacing")
+    assert "2049" not in said("float_spacing", bits=(11,))
+
+
+def test_read_back_is_what_the_loops_answer() -> None:
+    n = load("read_back").data()
+    x = np.array(n["picture"])[None, ..., None]
+    w = np.array(n["kernel"])[..., None, None]
+    for name, kernel, padding in (
+        ("right", w, (1, 1, 1, 1)),
+        ("kernel turned", w[::-1, ::-1], (1, 1, 1, 1)),
+        ("transposed", w.swapaxes(0, 1), (1, 1, 1, 1)),
+        ("a row too early", w, (2, 0, 1, 1)),
+    ):
+        y = definition.conv2d(x, kernel, padding=padding)
+        assert n[name] == y[0, ..., 0].tolist()
+
+
+def test_read_back_shows_each_answer() -> None:
+    shown = [word.letters for word in words(load("read_back").draw())]
+    assert shown.count("10") == shown.count("18") == 5  # in the kernel and in four answers
+    assert {"right", "kernel turned", "transposed", "a row too early"} <= set(shown)

@@ -45,6 +45,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
     "whole_rows": {"W": 8, "C": 1},
     "two_workers": {"alpha": 0.5, "resolution": 160},
+    "float_spacing": {"bits": (1, 2, 4), "most": 16},
+    "read_back": {"side": 4},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
