@@ -39,6 +39,8 @@ NAMES = (
     "im2col",
     "folding",
     "alpha_cost",
+    "spiral",
+    "inverted_residual",
 )
 FOLDER = Path(__file__).parent / "svg"
 

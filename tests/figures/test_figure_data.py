@@ -297,3 +297,42 @@ def test_alpha_cost_draws_its_shares_as_bars() -> None:
         np.testing.assert_allclose(bars, shares, rtol=0, atol=2 * 2.0**-54)
         marks = [line.get_ydata()[0] for line in panel.lines]
         assert marks == [alpha**2 for alpha in n["alpha"][:-1]]
+
+
+def test_spiral_comes_back_by_least_squares_from_what_the_relu_leaves() -> None:
+    n = load("spiral").data()
+    x = np.array(n["x"])
+    for d, drawn in n["back"].items():
+        T = np.array(n["T"][d])
+        bent = np.array([[max(0.0, z) for z in row] for row in (x @ T.T).tolist()])
+        expected = 2 * np.linalg.lstsq(T, bent.T)[0].T
+        # Drawn are four decimals, of a point that was not yet rounded to as many: half of 10^-4
+        # and, for x, as much through T+ ReLU T, at most 2 |T+| |T| times as long.
+        reach = 2 * np.linalg.cond(T) * 0.5e-4 * 2**0.5
+        np.testing.assert_allclose(drawn, expected, rtol=0, atol=0.5e-4 + reach)
+
+
+def test_spiral_loses_what_fewer_than_two_awake_numbers_cannot_tell() -> None:
+    n = load("spiral").data()
+    for d, lost in n["lost"].items():
+        T = np.array(n["T"][d])
+        for point, gone in zip(n["x"], lost, strict=True):
+            sums = T @ point
+            if min(abs(sums)) > 1e-3:  # else the rounding of the point decides
+                assert gone == (np.linalg.matrix_rank(T[sums > 0]) < 2)
+    shares = [sum(lost) / len(lost) for lost in n["lost"].values()]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-2:] == [0, 0]
+
+
+def test_inverted_residual_is_the_papers_table_2_and_its_cost() -> None:
+    n = load("inverted_residual").data()
+    # Table 1 of V2's paper: h w M to h w t M to h w N, and h w M t (M + k^2 + N) products.
+    assert n["V2"]["channels"] == [24, 6 * 24, 6 * 24, 24]
+    assert n["V2"]["products"] == 24 * 6 * (24 + 9 + 24)
+    assert n["V1"]["products"] == 9 * 128 + 128 * 128
+    assert [bent for _, bent in n["V2"]["steps"]] == [True, True, False]
+    assert not load("inverted_residual").data(block=2)["V2"]["added"]
+    assert "8,208 products a pixel" in said("inverted_residual")
+    assert "17,536 products a pixel" in load("inverted_residual").ALT
+    assert "the input is added" not in said("inverted_residual", block=2)
