@@ -41,6 +41,8 @@ NAMES = (
     "alpha_cost",
     "spiral",
     "inverted_residual",
+    "roofline",
+    "map_sizes",
 )
 FOLDER = Path(__file__).parent / "svg"
 

@@ -45,6 +45,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
     "spiral": {"dimensions": (2, 4, 8), "seed": 1},
     "inverted_residual": {"block": 2, "alpha": 0.5},
+    "roofline": {"gemm": 60.0, "bandwidth": 20.0},
+    "map_sizes": {"alpha": 0.5, "resolution": 160},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
