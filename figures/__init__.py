@@ -39,6 +39,8 @@ NAMES = (
     "im2col",
     "folding",
     "alpha_cost",
+    "texels",
+    "threadgroups",
 )
 FOLDER = Path(__file__).parent / "svg"
 

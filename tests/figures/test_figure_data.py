@@ -17,6 +17,7 @@ from refnet import definition
 from refnet.apps.claims.table1 import TABLE1
 from refnet.cost import macs, parameters
 from refnet.definition.common import place
+from refnet.metal.packing import to_texture
 from refnet.models import mobilenet_v1
 from tests.figures.layout import words
 
@@ -297,3 +298,34 @@ def test_alpha_cost_draws_its_shares_as_bars() -> None:
         np.testing.assert_allclose(bars, shares, rtol=0, atol=2 * 2.0**-54)
         marks = [line.get_ydata()[0] for line in panel.lines]
         assert marks == [alpha**2 for alpha in n["alpha"][:-1]]
+
+
+@pytest.mark.parametrize("M", [1, 3, 4, 6, 8])
+def test_texels_hold_the_channels_that_packing_puts_there(M: int) -> None:
+    n = load("texels").data(M=M)
+    packed = to_texture(np.arange(1, M + 1, dtype=float).reshape(1, 1, M))[:, 0, 0]
+    lanes = [[int(channel) - 1 if channel else None for channel in row] for row in packed]
+    assert n["slices"] == lanes
+    assert n["filling"] == int((packed == 0).sum())
+
+
+def test_texels_shows_each_lane() -> None:
+    assert {"c0", "c5", "slice 1", "filling: 2 of 8 lanes"} <= said("texels")
+    assert "slice 1" not in said("texels", M=3)
+
+
+@pytest.mark.parametrize("given", [{}, {"width": 7, "height": 9, "group": (8, 4)}])
+def test_threadgroups_counts_threads_one_by_one(given: dict[str, Any]) -> None:
+    n = load("threadgroups").data(**given)
+    (width, height), (across, down) = n["map"], n["group"]
+    seen = {(X * across + x, Y * down + y) for X, Y, x, y in np.ndindex(*n["groups"], across, down)}
+    working = {(x, y) for x, y in seen if x < width and y < height}
+    assert len(working) == width * height  # none is left out
+    assert (n["launched"], n["idle"]) == (len(seen), len(seen) - len(working))
+
+
+def test_threadgroups_draws_a_dot_for_each_thread_at_work() -> None:
+    n = load("threadgroups").data()
+    assert len(load("threadgroups").draw().axes[0].lines) == n["launched"] - n["idle"] == 70
+    assert set(re.findall(r"\d+", load("threadgroups").ALT)) == {"10", "7", "4", "3", "2", "96",
+                                                                  "70", "26"}  # fmt: skip
