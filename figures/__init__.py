@@ -41,6 +41,8 @@ NAMES = (
     "alpha_cost",
     "texels",
     "threadgroups",
+    "overlap",
+    "atrous",
 )
 FOLDER = Path(__file__).parent / "svg"
 

@@ -329,3 +329,38 @@ def test_threadgroups_draws_a_dot_for_each_thread_at_work() -> None:
     assert len(load("threadgroups").draw().axes[0].lines) == n["launched"] - n["idle"] == 70
     assert set(re.findall(r"\d+", load("threadgroups").ALT)) == {"10", "7", "4", "3", "2", "96",
                                                                   "70", "26"}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [{}, {"one": (1, 1, 4, 4), "other": (0, 2, 6, 9)}])
+def test_overlap_counts_pixels_one_by_one(given: dict[str, Any]) -> None:
+    n = load("overlap").data(**given)
+    one, other = (
+        {(r, c) for r in range(t, b) for c in range(left, right)}
+        for t, left, b, right in n["boxes"]
+    )
+    assert (n["common"], n["together"]) == (len(one & other), len(one | other))
+    assert n["areas"] == [len(one), len(other)]
+    assert n["overlap"] == round(len(one & other) / len(one | other), 2)
+
+
+def test_overlap_says_its_numbers_in_the_picture_and_in_words() -> None:
+    n = load("overlap").data()
+    assert f"{n['common']} / {n['together']} = {n['overlap']}" in said("overlap")
+    alone = [area - n["common"] for area in n["areas"]]
+    spoken = re.findall(r"[\d./]+\d", load("overlap").ALT)
+    assert spoken == ["16", *map(str, alone), "16", "44", "16/44", "0.36"]
+
+
+@pytest.mark.parametrize("D_F", [9, 10, 11])
+def test_atrous_windows_are_the_taps_of_a_dilated_convolution(D_F: int) -> None:
+    """The loops say: an impulse at each place in turn, and which outputs see it."""
+    n = load("atrous").data(D_F=D_F)
+    x = np.eye(D_F, dtype=int).reshape(D_F, 1, D_F, 1)
+    w = ones(1, 3, 1, 1)
+    padding = (0, 0, 2, 2)
+    spread = definition.conv2d(x, w, padding=padding, dilation=(1, 2))[:, 0, :, 0]
+    centre = n["dilated"][0][1]
+    for shift, taps in enumerate(n["dilated"]):
+        assert np.flatnonzero(spread[:, centre + shift]).tolist() == taps
+    strided = definition.conv2d(x[:, :, ::2], w, padding=(0, 0, 1, 1))[:, 0, :, 0]
+    assert np.flatnonzero(strided[:, centre // 2]).tolist() == n["strided"] == n["dilated"][0]

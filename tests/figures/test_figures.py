@@ -45,6 +45,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
     "texels": {"M": 3},
     "threadgroups": {"width": 7, "height": 9, "group": (8, 4)},
+    "overlap": {"one": (1, 1, 4, 4), "other": (0, 2, 6, 9)},
+    "atrous": {"D_F": 11},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
@@ -227,6 +229,8 @@ def test_contrast_is_that_of_wcag() -> None:
         ("padding_falls", {"sizes": (6, 13)}, "size: 13, but"),
         ("cost_ratio", {"D_Ks": (1, 3, 5, 7)}, "D_Ks: 4, but"),
         ("sobel_factors", {"kernel": [[1] * 7]}, "columns: 7, but"),
+        ("overlap", {"other": (0, 0, 10, 2)}, "rows: 10, but"),
+        ("atrous", {"D_F": 12}, "D_F: 12, but"),
         ("texels", {"M": 9}, "M: 9, but"),
         ("threadgroups", {"width": 21}, "threads across: 24, but"),
         ("im2col", {"pixels": [[1] * 5] * 5}, "side of the map: 5, but"),
