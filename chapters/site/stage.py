@@ -35,6 +35,8 @@ def stage(folder: Path) -> None:
     index = index.replace("<!-- appendices -->\n", appendices.listed(further))
     pages["index.md"] = index.encode()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
+    for path in sorted((HERE / "calculator").glob("page.*")):
+        pages[path.with_stem("calculator").name] = path.read_bytes()
     for name, text in api.pages().items():
         pages[f"reference/{name}"] = text.encode()
     pages["mathjax/tex-svg.js"] = mathjax().read_bytes()
