@@ -22,6 +22,11 @@ MATHJAX = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"  # 
 
 def stage(folder: Path) -> None:
     """Everything that the site is made of, in `folder`; what is no longer part of it goes."""
+    lay(folder, laid_out())
+
+
+def laid_out() -> dict[str, bytes]:
+    """File name -> bytes: everything that the site is made of."""
     pages: dict[str, bytes] = {}
     for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb")):
         pages[f"chapters/{path.name}"] = path.read_bytes()
@@ -40,7 +45,7 @@ def stage(folder: Path) -> None:
     for name, text in api.pages().items():
         pages[f"reference/{name}"] = text.encode()
     pages["mathjax/tex-svg.js"] = mathjax().read_bytes()
-    _lay(folder, pages)
+    return pages
 
 
 def contents(chapters: list[tuple[str, dict[str, Any]]]) -> str:
@@ -94,7 +99,8 @@ def _is_chapter(name: str) -> bool:
     return name.startswith("chapters/")
 
 
-def _lay(folder: Path, pages: dict[str, bytes]) -> None:
+def lay(folder: Path, pages: dict[str, bytes]) -> None:
+    """Write what is new or other, remove what is not among `pages`."""
     for name, page in pages.items():
         path = folder / name
         if not path.exists() or path.read_bytes() != page:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import threading
 import pytest
 
 from chapters.execute import ROOT
+from chapters.site import pdf
 from tests.chapters.browsing import DESK
 
 
@@ -37,9 +37,10 @@ def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright: pip install '.[browser]'"
     )
-    named = os.environ.get("REFNET_CHROMIUM") or shutil.which("chromium")
-    if not named:
-        pytest.skip("no Chromium: apt-get install chromium, or set REFNET_CHROMIUM to one")
+    try:
+        named = pdf.chromium()
+    except FileNotFoundError as problem:
+        pytest.skip(str(problem))
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(executable_path=named, args=["--no-sandbox"])
         yield chromium
@@ -71,9 +72,14 @@ def tab(browser, served):
     page = context.new_page()
     page.set_default_timeout(30_000)
     wrong: list[str] = []
+
+    def failed(request):
+        if request.failure != "net::ERR_ABORTED":  # the page was left before it had come
+            wrong.append(f"failed: {request.url}")
+
     page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
     page.on("pageerror", lambda e: wrong.append(f"error: {e}"))
-    page.on("requestfailed", lambda r: wrong.append(f"failed: {r.url}"))
+    page.on("requestfailed", failed)
     page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status > 399 else None)
 
     def outside(route):
