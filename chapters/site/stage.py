@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chapters.execute import ROOT
-from chapters.site import api
+from chapters.site import api, appendices
+from chapters.site.appendices.chapter import Chapter
 from refnet.checkpoints.files import check_sha256
 
 HERE = Path(__file__).parent
@@ -27,12 +28,18 @@ def stage(folder: Path) -> None:
     for path in sorted((ROOT / "figures" / "svg").glob("*.svg")):
         pages[f"figures/svg/{path.name}"] = path.read_bytes()
     chapters = [(name, json.loads(page)) for name, page in pages.items() if _is_chapter(name)]
+    further = appendices.pages([Chapter.read(name, notebook) for name, notebook in chapters])
+    pages |= {name: text.encode() for name, text in further.items()}
     index = (HERE / "index.md").read_text("utf-8")
-    pages["index.md"] = index.replace("<!-- contents -->\n", contents(chapters)).encode()
+    index = index.replace("<!-- contents -->\n", contents(chapters))
+    index = index.replace("<!-- appendices -->\n", appendices.listed(further))
+    pages["index.md"] = index.encode()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
     pages["guide.md"] = guide().encode()
     for path in sorted((ROOT / "figures" / "photos").glob("*")):
         pages[f"figures/photos/{path.name}"] = path.read_bytes()
+    for path in sorted((HERE / "calculator").glob("page.*")):
+        pages[path.with_stem("calculator").name] = path.read_bytes()
     for name, text in api.pages().items():
         pages[f"reference/{name}"] = text.encode()
     pages["mathjax/tex-svg.js"] = mathjax().read_bytes()
