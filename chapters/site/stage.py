@@ -30,6 +30,9 @@ def stage(folder: Path) -> None:
     index = (HERE / "index.md").read_text("utf-8")
     pages["index.md"] = index.replace("<!-- contents -->\n", contents(chapters)).encode()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
+    pages["guide.md"] = guide().encode()
+    for path in sorted((ROOT / "figures" / "photos").glob("*")):
+        pages[f"figures/photos/{path.name}"] = path.read_bytes()
     for name, text in api.pages().items():
         pages[f"reference/{name}"] = text.encode()
     pages["mathjax/tex-svg.js"] = mathjax().read_bytes()
@@ -58,6 +61,12 @@ def contents(chapters: list[tuple[str, dict[str, Any]]]) -> str:
         lines.append(f"{number}. [{title}]({name}). {notebook['metadata'].get('description', '')}")
         tree.append(f"{number}. {title} <{name.removesuffix('.ipynb')}>")
     return "\n".join([*lines, "", *tree, "```", ""])
+
+
+def guide() -> str:
+    """What each command does; of what lies outside the book, pictures are kept, links are not."""
+    text = (HERE / "guide.md").read_text("utf-8").replace("](../../figures/", "](figures/")
+    return re.sub(r"\[([^]]*)\]\(\.\./\.\./[^)]*\)", r"`\1`", text)
 
 
 def title_of(notebook: dict[str, Any]) -> str:
