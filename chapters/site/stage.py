@@ -40,6 +40,9 @@ def laid_out() -> dict[str, bytes]:
     index = index.replace("<!-- appendices -->\n", appendices.listed(further))
     pages["index.md"] = index.encode()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
+    pages["guide.md"] = guide().encode()
+    for path in sorted((ROOT / "figures" / "photos").glob("*")):
+        pages[f"figures/photos/{path.name}"] = path.read_bytes()
     for path in sorted((HERE / "calculator").glob("page.*")):
         pages[path.with_stem("calculator").name] = path.read_bytes()
     for name, text in api.pages().items():
@@ -70,6 +73,12 @@ def contents(chapters: list[tuple[str, dict[str, Any]]]) -> str:
         lines.append(f"{number}. [{title}]({name}). {notebook['metadata'].get('description', '')}")
         tree.append(f"{number}. {title} <{name.removesuffix('.ipynb')}>")
     return "\n".join([*lines, "", *tree, "```", ""])
+
+
+def guide() -> str:
+    """What each command does; of what lies outside the book, pictures are kept, links are not."""
+    text = (HERE / "guide.md").read_text("utf-8").replace("](../../figures/", "](figures/")
+    return re.sub(r"\[([^]]*)\]\(\.\./\.\./[^)]*\)", r"`\1`", text)
 
 
 def title_of(notebook: dict[str, Any]) -> str:
