@@ -39,6 +39,8 @@ NAMES = (
     "im2col",
     "folding",
     "alpha_cost",
+    "one_pixel_more",
+    "accuracy_cost",
     "texels",
     "threadgroups",
     "overlap",

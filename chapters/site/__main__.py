@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chapters.execute import ROOT
+from chapters.site import pdf
 from chapters.site.stage import stage
 
 HERE = Path(__file__).parent
@@ -19,9 +20,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command: 0, or what Sphinx returns; a warning of Sphinx is an error."""
     parser = argparse.ArgumentParser(prog="python -m chapters.site", description="Build the book.")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "book", help="a folder")
-    output = parser.parse_args(argv).output.resolve()
+    parser.add_argument("--pdf", action="store_true", help="and as one PDF; needs a Chromium")
+    arguments = parser.parse_args(argv)
+    output = arguments.output.resolve()
     source, html = output / "source", output / "html"
     try:
+        if arguments.pdf:
+            pdf.chromium()  # before a minute is spent
         stage(source)
     except (ValueError, OSError) as problem:
         print(f"book: {problem}", file=sys.stderr)
@@ -32,9 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = ["-q", "-W", "--keep-going", "-a", "-j", "auto", "-b", "html"]
     places = ["-c", str(HERE), "-d", str(output / "doctrees"), str(source), str(html)]
     built = subprocess.run([sys.executable, "-m", "sphinx", *words, *places], cwd=ROOT).returncode
-    if built == 0:
-        print(f"The book: {html / 'index.html'}")
-    return built
+    if built:
+        return built
+    print(f"The book: {html / 'index.html'}")
+    if arguments.pdf:
+        try:
+            print(f"The PDF: {pdf.make(output)}")
+        except (ValueError, OSError) as problem:
+            print(f"book: {problem}", file=sys.stderr)
+            return 2
+    return 0
 
 
 if __name__ == "__main__":

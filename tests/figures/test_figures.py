@@ -43,6 +43,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "im2col": {"kernels": (((1, 0), (0, 1)), ((0, 1), (-1, 0)))},
     "folding": {"x": -2.5, "variance": 9},
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
+    "one_pixel_more": {"side": 192},
+    "accuracy_cost": {"sides": (224, 128)},
     "texels": {"M": 3},
     "threadgroups": {"width": 7, "height": 9, "group": (8, 4)},
     "overlap": {"one": (1, 1, 4, 4), "other": (0, 2, 6, 9)},
@@ -234,6 +236,7 @@ def test_contrast_is_that_of_wcag() -> None:
         ("texels", {"M": 9}, "M: 9, but"),
         ("threadgroups", {"width": 21}, "threads across: 24, but"),
         ("im2col", {"pixels": [[1] * 5] * 5}, "side of the map: 5, but"),
+        ("one_pixel_more", {"side": 16}, "maps of different sides: 5, but"),
     ],
 )
 def test_a_size_that_the_layout_cannot_hold_is_refused_in_one_line(
