@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet import arguments, image
+from refnet import arguments, image, supply
 from refnet.errors import MissingPackageError
 
 # name -> what it shows; hopper is a file of matplotlib's, the others are scikit-image's.
@@ -27,7 +29,8 @@ def photo(name: str = "hopper", side: int | None = None) -> NDArray[np.uint8]:
 
     Returns (H, W, 3) uint8, RGB; with `side`, the largest square in the middle, resized to (side,
     side, 3) by Pillow's antialiased bilinear. Raises ValueError for another name, and where the
-    package that brings the photo (scikit-image for all but the first) is not installed.
+    package that brings the photo (scikit-image for all but the first) is not installed and
+    `refnet.supply` has it not either.
     """
     pixels = _whole(name)
     if side is None:
@@ -53,6 +56,11 @@ def _whole(name: str) -> NDArray[np.uint8]:
     try:
         samples = import_module("skimage.data")
     except ModuleNotFoundError:
+        if brought := supply.bring(f"photos/{name}.png"):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, f"{name}.png")
+                path.write_bytes(brought)
+                return image.read(path)
         raise MissingPackageError(
             f"name: {name!r} comes with scikit-image, which is not installed: "
             "pip install 'refnet[book]'"
