@@ -8,7 +8,7 @@ JOBS   ?= auto
 # One worker a core: a BLAS with threads of its own in each would have them wait for one another.
 TEST   := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: help demo test test-all book chapters class-edition lint clean
+.PHONY: help demo test test-all book runtime chapters class-edition lint clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -27,6 +27,9 @@ test-all: $(VENV)/.test-all lint ## the slow and the heavy as well: PyTorch, dow
 
 book: $(VENV)/.book ## the textbook as pages in build/book, to read in a browser
 	@$(BIN)/python -m chapters.site
+
+runtime: $(VENV)/.book ## the Python of the book's live pages, so that they ask no other host
+	@$(BIN)/python -m chapters.site.runtime
 
 chapters: $(VENV)/.test ## run every chapter again and write its notebook
 	@$(BIN)/python -m chapters.make

@@ -60,5 +60,6 @@ def test_a_sample_photo_can_be_brought(monkeypatch):
     Image.fromarray(pixels).save(written, "png")
     with supply.supplied_by({"photos/coffee.png": written.getvalue()}.get):
         assert np.array_equal(reading.photo("coffee"), pixels)
+        assert reading.photo("hopper").shape == (600, 512, 3)
         with pytest.raises(ValueError, match="scikit-image, which is not installed"):
             reading.photo("chelsea")

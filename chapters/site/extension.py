@@ -2,6 +2,7 @@
 
 * A picture that a cell made gets the words that the notebook keeps for it.
 * Every chapter has two buttons: its text as it was written, and its notebook.
+* A chapter's cells can be run in the page: see `chapters.site.live`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", read_notebook)
     app.connect("builder-inited", add_mathjax)
     app.connect("html-page-context", add_buttons, priority=900)  # after the theme's own
+    app.connect("html-page-context", add_live)
     app.connect("build-finished", copy_texts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -64,6 +66,13 @@ def add_buttons(app: Any, pagename: str, templatename: str, context: Any, doctre
             "label": "download-notebook-button",
         },
     ]
+
+
+def add_live(app: Any, pagename: str, templatename: str, context: Any, doctree: Any) -> None:
+    """A chapter's cells can be run in the page."""
+    if pagename.startswith("chapters/") and app.builder.name == "html":
+        app.add_css_file("live/live.css")
+        app.add_js_file("live/begin.js", **{"data-module": "live.js"})
 
 
 def copy_texts(app: Any, problem: Exception | None) -> None:
