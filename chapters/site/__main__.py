@@ -56,7 +56,9 @@ def _local(chosen: str | None) -> Path | None:
     """The folder of the live pages' Python, or None for its public address."""
     absent = runtime.missing()
     if chosen == "local" and absent:
-        raise ValueError(f"--runtime local: {runtime.FOLDER} has no {absent[0]}; `make runtime`")
+        raise ValueError(
+            f"--runtime local: {runtime.FOLDER} has no {absent[0]}; `make runtime` fetches it"
+        )
     return None if absent or chosen == "public" else runtime.FOLDER
 
 

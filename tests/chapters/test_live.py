@@ -222,6 +222,7 @@ def test_axe_finds_nothing_serious_on_a_page_whose_cells_have_run(browser, live,
             .run("import warnings\nwarnings.warn('old')\n1 / 0")
             .startswith("failed")
         )
+        assert "UserWarning: old" in chapter.cells[3].shown
         for size in (DESK, TELEPHONE):
             page.set_viewport_size(size)
             found = axe.run(page).response["violations"]
