@@ -2,7 +2,7 @@
 
 * A picture that a cell made gets the words that the notebook keeps for it.
 * Every chapter has two buttons: its text as it was written, and its notebook.
-* A chapter's cells can be run in the page: see `chapters.site.live`.
+* A chapter's cells can be run in the page, and photos be classified: see `chapters.site.live`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chapters.execute import ROOT
+from chapters.site.runtime import ADDRESS
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -69,10 +70,37 @@ def add_buttons(app: Any, pagename: str, templatename: str, context: Any, doctre
 
 
 def add_live(app: Any, pagename: str, templatename: str, context: Any, doctree: Any) -> None:
-    """A chapter's cells can be run in the page."""
-    if pagename.startswith("chapters/") and app.builder.name == "html":
-        app.add_css_file("live/live.css")
-        app.add_js_file("live/begin.js", **{"data-module": "live.js"})
+    """A chapter's cells can be run in the page; the photo page runs a network in it."""
+    if app.builder.name != "html" or not (pagename.startswith("chapters/") or pagename == "photo"):
+        return
+    app.add_css_file("live/live.css")
+    module = "live.js"
+    if pagename == "photo":
+        app.add_css_file("live/photo.css")
+        module = "photo.js"
+        context["metatags"] = policy() + context.get("metatags", "")
+    app.add_js_file("live/begin.js", **{"data-module": module})
+
+
+def policy() -> str:
+    """A Content-Security-Policy: a page under it can fetch its own files, and send nothing.
+
+    The worker is under it as well. 'unsafe-inline' is for the theme's own scripts. The public
+    runtime's address is there whether or not it is used.
+    """
+    rules = {
+        "default-src": "'none'",
+        "script-src": f"'self' 'unsafe-inline' 'wasm-unsafe-eval' {ADDRESS}",
+        "worker-src": "'self' blob:",
+        "connect-src": f"'self' {ADDRESS}",
+        "img-src": "'self' blob: data:",
+        "style-src": "'self' 'unsafe-inline'",
+        "font-src": "'self' data:",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+    }
+    said = "; ".join(f"{name} {value}" for name, value in rules.items())
+    return f'<meta http-equiv="Content-Security-Policy" content="{said}" />\n'
 
 
 def copy_texts(app: Any, problem: Exception | None) -> None:

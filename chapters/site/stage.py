@@ -29,6 +29,7 @@ def stage(folder: Path) -> None:
     chapters = [(name, json.loads(page)) for name, page in pages.items() if _is_chapter(name)]
     index = (HERE / "index.md").read_text("utf-8")
     pages["index.md"] = index.replace("<!-- contents -->\n", contents(chapters)).encode()
+    pages["photo.md"] = (HERE / "photo.md").read_bytes()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
     for name, text in api.pages().items():
         pages[f"reference/{name}"] = text.encode()

@@ -58,3 +58,12 @@ def opened(page, address):
     """Go there and wait until the mathematics is set."""
     page.goto(address)
     page.evaluate("() => window.MathJax?.startup?.promise")
+
+
+def serious(found):
+    """What axe-core calls serious or critical."""
+    return [
+        (v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"])
+        for v in found.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]

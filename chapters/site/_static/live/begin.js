@@ -2,8 +2,8 @@
    none, nor fetch anything: there, it says what it would need. */
 (() => {
   const { src, dataset } = document.currentScript;
-  if (location.protocol !== "file:") return void import(new URL(dataset.module, src).href);
   addEventListener("DOMContentLoaded", () => {
+    if (location.protocol !== "file:") return void import(new URL(dataset.module, src).href);
     const note = document.createElement("p");
     note.className = "live-note live-disk";
     note.innerHTML =

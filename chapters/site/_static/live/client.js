@@ -4,6 +4,12 @@ export class Python {
   #worker = null;
   #next = 0;
   #heard = new Map(); // id -> what to do with its messages
+  #sealed;
+
+  /* sealed: the worker is under this page's Content-Security-Policy, as one from a blob is. */
+  constructor({ sealed = false } = {}) {
+    this.#sealed = sealed;
+  }
 
   /* Send a message; `heard` gets what comes before the end. Resolves to the last message:
      {end, answer}, {failed} or {stopped: true}. */
@@ -29,7 +35,12 @@ export class Python {
   }
 
   #start() {
-    const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+    let address = new URL("worker.js", import.meta.url).href;
+    if (this.#sealed) {
+      const code = `import ${JSON.stringify(address)};`;
+      address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    }
+    const worker = new Worker(address, { type: "module" });
     worker.onmessage = ({ data }) => {
       const waiting = this.#heard.get(data.id);
       if (!waiting) return;

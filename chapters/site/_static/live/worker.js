@@ -5,7 +5,9 @@
    objects. The page sends, one at a time:
 
      {id, run: source, cell: number}         run this code as that cell
-     {id, call: "photo.classify", given: {}} call a function of refnet_live with these arguments
+     {id, call: "photo.classify", given: {}, needs: code}
+                                             call a function of refnet_live with these arguments;
+                                             `needs` names, as code would, what is fetched first
 
    and for each gets, all with the same id, any number of
 
@@ -143,7 +145,7 @@ async function answer(message) {
   current = message.id;
   let pyodide;
   try {
-    pyodide = await ready(message.run ?? JSON.stringify(message.given));
+    pyodide = await ready(message.run ?? message.needs ?? "");
   } catch (problem) {
     say({ failed: String(problem?.message ?? problem).split("\n")[0] });
     return;
