@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # side may be others. (The pages of source are not among those that `-a` stands for.)
     shutil.rmtree(html / "_modules", ignore_errors=True)
     words = ["-q", "-W", "--keep-going", "-a", "-j", "auto", "-b", "html"]
+    words += ["-D", f"live_python={'' if local else runtime.ADDRESS}"]
     places = ["-c", str(HERE), "-d", str(output / "doctrees"), str(source), str(html)]
     built = subprocess.run([sys.executable, "-m", "sphinx", *words, *places], cwd=ROOT).returncode
     if built == 0:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from chapters.execute import ROOT
-from chapters.site.runtime import ADDRESS
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
+    app.add_config_value("live_python", "", "html")  # the address of a Python from elsewhere
     app.connect("source-read", read_notebook)
     app.connect("builder-inited", add_mathjax)
     app.connect("html-page-context", add_buttons, priority=900)  # after the theme's own
@@ -78,28 +78,27 @@ def add_live(app: Any, pagename: str, templatename: str, context: Any, doctree: 
     if pagename == "photo":
         app.add_css_file("live/photo.css")
         module = "photo.js"
-        context["metatags"] = policy() + context.get("metatags", "")
+        context["metatags"] = policy(app.config.live_python) + context.get("metatags", "")
     app.add_js_file("live/begin.js", **{"data-module": module})
 
 
-def policy() -> str:
-    """A Content-Security-Policy: a page under it can fetch its own files, and send nothing.
+def policy(python: str) -> str:
+    """A Content-Security-Policy: a page under it reaches its own site, and `python` if it is given.
 
-    The worker is under it as well. 'unsafe-inline' is for the theme's own scripts. The public
-    runtime's address is there whether or not it is used.
+    The worker is under it as well. 'unsafe-inline' is for the theme's own scripts.
     """
     rules = {
         "default-src": "'none'",
-        "script-src": f"'self' 'unsafe-inline' 'wasm-unsafe-eval' {ADDRESS}",
+        "script-src": f"'self' 'unsafe-inline' 'wasm-unsafe-eval' {python}",
         "worker-src": "'self' blob:",
-        "connect-src": f"'self' {ADDRESS}",
+        "connect-src": f"'self' {python}",
         "img-src": "'self' blob: data:",
         "style-src": "'self' 'unsafe-inline'",
         "font-src": "'self' data:",
         "base-uri": "'none'",
         "form-action": "'self'",
     }
-    said = "; ".join(f"{name} {value}" for name, value in rules.items())
+    said = "; ".join(f"{name} {value}".strip() for name, value in rules.items())
     return f'<meta http-equiv="Content-Security-Policy" content="{said}" />\n'
 
 

@@ -178,10 +178,11 @@ def test_what_is_laid_is_what_live_json_names_and_goes_when_it_is_no_longer_part
     laid.lay(tmp_path, None)
     said = json.loads((tmp_path / "live" / "live.json").read_text("utf-8"))
     assert said["pyodide"] == runtime.ADDRESS
-    for name in [said["archive"], *said["wheels"], *said["files"]]:
-        assert (tmp_path / "live" / name).is_file()
+    for name in [said["archive"], *said["wheels"], *said["files"].values()]:
+        assert (tmp_path / "live" / name.split("?")[0]).is_file()
     assert not (tmp_path / "live" / "pyodide" / "old.wasm").exists()
     found = {name for _, name in said["named"]}
+    assert found == said["files"].keys()
     assert {f"weights/{entry.file}" for entry in manifest.entries().values()} <= found
     assert "photos/hopper.png" in found
     assert {name for name in found if name.startswith("photos/")} <= {
@@ -198,7 +199,7 @@ def test_what_is_laid_is_what_live_json_names_and_goes_when_it_is_no_longer_part
     ],
 )
 def test_what_a_cell_is_about_to_ask_for_is_seen_in_its_text(tmp_path, code, file):
-    said = json.loads(laid._json({"photos/hopper.png": b""}, [], False))
+    said = json.loads(laid._json({"photos/hopper.png": b"", "python.zip": b""}, [], False))
     assert [name for pattern, name in said["named"] if re.search(pattern, code)] == [file]
 
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -52,23 +53,32 @@ def lay(html: Path, local: Path | None) -> None:
 
 
 def _json(made: dict[str, bytes], wheels: list[str], local: bool) -> bytes:
-    """live.json. named: what a cell's text says when it is about to ask for a file."""
-    named = [
-        [rf"""load\(\s*["']({alias}|{re.escape(full)})["']""",
-         f"weights/{manifest.entry(full).file}"]
-        for alias, full in manifest.ALIASES.items()
-    ]  # fmt: skip
-    photos = [name for name in made if name.startswith("photos/")]
-    named += [[rf"""["']{Path(name).stem}["']""", name] for name in photos]
+    """live.json. files: their addresses, which change with their bytes, for browsers keep them.
+
+    named: what a cell's text says when it is about to ask for a file.
+    """
+    files, named = {}, []
+    for alias, full in manifest.ALIASES.items():
+        entry = manifest.entry(full)
+        name = f"weights/{entry.file}"
+        files[name] = f"{name}?{entry.sha256[:12]}"
+        named.append([rf"""load\(\s*["']({alias}|{re.escape(full)})["']""", name])
+    for name in (name for name in made if name.startswith("photos/")):
+        files[name] = _address(name, made[name])
+        named.append([rf"""["']{Path(name).stem}["']""", name])
     said = {
         "about": "What the live pages fetch. Made by chapters.site.live.laid.",
         "pyodide": "pyodide/" if local else runtime.ADDRESS,
-        "archive": "python.zip",
+        "archive": _address("python.zip", made["python.zip"]),
         "wheels": wheels,
-        "files": [name for _, name in named],
+        "files": files,
         "named": named,
     }
     return (json.dumps(said, indent=1) + "\n").encode()
+
+
+def _address(name: str, data: bytes) -> str:
+    return f"{name}?{hashlib.sha256(data).hexdigest()[:12]}"
 
 
 def archive() -> bytes:

@@ -213,7 +213,7 @@ function note() {
   back.addEventListener("click", resetAll);
   box.append(
     "The code here is live: change it, then press Run, or Shift and Enter. The first run fetches " +
-      "Python into this page, some 20 MB; nothing leaves your machine. ",
+      "Python into this page, 20 to 30 MB; nothing leaves your machine. ",
     element("span", { className: "live-buttons" }, all, back),
   );
   return box;

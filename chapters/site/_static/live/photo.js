@@ -9,6 +9,7 @@ const part = (selector) => root.querySelector(selector);
 const LARGEST = 100e6; // bytes of a file
 
 let given = null; // the photo: {name, alt, data}
+let stage = ""; // what is under way, in words
 let round = 0; // grows with every question; an answer to an earlier one is not shown
 
 const model = () => part("input[name=model]:checked").value;
@@ -32,6 +33,8 @@ async function ask(call, extra, what, asked = round) {
   const last = await python.ask(message, heard);
   if (asked !== round) return null;
   part(".photo-progress").hidden = true;
+  part(".photo-bytes").textContent = "";
+  stage = "";
   if (last.failed) {
     python.stop();
     say(`Python cannot be reached (${last.failed}).`, true);
@@ -42,7 +45,6 @@ async function ask(call, extra, what, asked = round) {
 }
 
 /* Bytes change many times a second: these are for the eye alone. */
-let stage = "";
 function under(message, what) {
   const words = message.progress === "Running" ? what : message.progress;
   if (words !== stage) say(words);

@@ -94,11 +94,11 @@ _session = start.session(_say, _bring)
 // awaited there. `ahead` has mostly fetched it already.
 const brought = new Map();
 function bring(name) {
-  if (!about.files.includes(name)) return null;
+  if (!(name in about.files)) return null;
   if (brought.has(name)) return brought.get(name);
   say({ progress: `Fetching ${name}` });
   const request = new XMLHttpRequest();
-  request.open("GET", new URL(name, live), false);
+  request.open("GET", new URL(about.files[name], live), false);
   request.responseType = "arraybuffer";
   request.send();
   if (request.status !== 200) throw new Error(`${name}: ${request.status}`);
@@ -109,8 +109,8 @@ function bring(name) {
 async function ahead(code) {
   for (const [pattern, name] of about.named) {
     if (brought.has(name) || !new RegExp(pattern).test(code)) continue;
-    const model = name.split("/")[1];
-    brought.set(name, await fetched(name, `Fetching ${model}`, "force-cache"));
+    const [, model] = name.split("/");
+    brought.set(name, await fetched(about.files[name], `Fetching ${model}`, "force-cache"));
   }
 }
 
