@@ -39,6 +39,8 @@ NAMES = (
     "im2col",
     "folding",
     "alpha_cost",
+    "one_pixel_more",
+    "accuracy_cost",
 )
 FOLDER = Path(__file__).parent / "svg"
 

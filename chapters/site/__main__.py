@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chapters.execute import ROOT
-from chapters.site import runtime
+from chapters.site import pdf, runtime
 from chapters.site.live.laid import lay
 from chapters.site.serve import serve
 from chapters.site.stage import stage
@@ -29,10 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "it, or Pyodide's public address (local if it is there)",
     )
     parser.add_argument("--serve", action="store_true", help="then serve the pages to this machine")
+    parser.add_argument("--pdf", action="store_true", help="and as one PDF; needs a Chromium")
     arguments = parser.parse_args(argv)
     output = arguments.output.resolve()
     source, html = output / "source", output / "html"
     try:
+        if arguments.pdf:
+            pdf.chromium()  # before a minute is spent
         local = _local(arguments.runtime)
         stage(source)
     except (ValueError, OSError) as problem:
@@ -45,12 +48,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     words += ["-D", f"live_python={'' if local else runtime.ADDRESS}"]
     places = ["-c", str(HERE), "-d", str(output / "doctrees"), str(source), str(html)]
     built = subprocess.run([sys.executable, "-m", "sphinx", *words, *places], cwd=ROOT).returncode
-    if built == 0:
-        lay(html, local)
-        print(f"The book: {html / 'index.html'}")
-    if built == 0 and arguments.serve:
+    if built:
+        return built
+    lay(html, local)
+    print(f"The book: {html / 'index.html'}")
+    if arguments.pdf:
+        try:
+            print(f"The PDF: {pdf.make(output)}")
+        except (ValueError, OSError) as problem:
+            print(f"book: {problem}", file=sys.stderr)
+            return 2
+    if arguments.serve:
         serve(html)
-    return built
+    return 0
 
 
 def _local(chosen: str | None) -> Path | None:

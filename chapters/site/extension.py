@@ -14,12 +14,15 @@ from typing import Any
 
 from chapters.execute import ROOT
 
+HERE = Path(__file__).parent
+
 
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("live_python", "", "html")  # the address of a Python from elsewhere
     app.connect("source-read", read_notebook)
     app.connect("builder-inited", add_mathjax)
+    app.connect("builder-inited", add_print)
     app.connect("html-page-context", add_buttons, priority=900)  # after the theme's own
     app.connect("html-page-context", add_live)
     app.connect("build-finished", copy_texts)
@@ -44,6 +47,14 @@ def read_notebook(app: Any, docname: str, source: list[str]) -> None:
 def add_mathjax(app: Any) -> None:
     """The staged MathJax is a static file like those beside conf.py."""
     app.config.html_static_path.append(str(Path(app.srcdir) / "mathjax"))
+
+
+def add_print(app: Any) -> None:
+    """What makes paper of the page that holds the whole book."""
+    if app.builder.name == "singlehtml":
+        app.config.html_static_path.append(str(HERE / "print"))
+        app.add_css_file("print.css")
+        app.add_js_file("print.js", loading_method="defer")
 
 
 def add_buttons(app: Any, pagename: str, templatename: str, context: Any, doctree: Any) -> None:

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from chapters.execute import ROOT
+from chapters.site import pdf
 from tests.chapters.browsing import address_of, watched_tab
 
 
@@ -35,9 +36,10 @@ def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright: pip install '.[browser]'"
     )
-    named = os.environ.get("REFNET_CHROMIUM") or shutil.which("chromium")
-    if not named:
-        pytest.skip("no Chromium: apt-get install chromium, or set REFNET_CHROMIUM to one")
+    try:
+        named = pdf.chromium()
+    except FileNotFoundError as problem:
+        pytest.skip(str(problem))
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(executable_path=named, args=["--no-sandbox"])
         yield chromium

@@ -8,43 +8,14 @@ engine of WCAG checkers) finds nothing that it calls serious or critical.
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from chapters.make import sources
-from tests.chapters.browsing import DESK, TELEPHONE, opened
+from tests.chapters.browsing import DESK, TELEPHONE, Page, addresses, opened, paths
 
 pytestmark = pytest.mark.slow
-
-
-class Page(HTMLParser):
-    """Of a page: the ids, the places it leads to, the pictures without words."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.ids: set[str] = set()
-        self.targets: list[str] = []
-        self.wordless: list[str] = []
-        self.language = ""
-        self.feed(path.read_text("utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.ids.update(found[key] for key in ("id", "name") if found.get(key))
-        self.targets += [found[key] for key in ("href", "src") if found.get(key)]
-        if tag == "img" and not found.get("alt"):
-            self.wordless.append(found.get("src", "?"))
-        if tag == "html":
-            self.language = found.get("lang", "")
-
-
-def paths(site):
-    """Every page; what lies in _static belongs to the theme."""
-    found = sorted(site.rglob("*.html"))
-    return [path for path in found if path.relative_to(site).parts[0] != "_static"]
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +99,6 @@ OVERFLOW = """() => {
 UNSET = """() => [...document.querySelectorAll('.math')].filter(
   e => !e.querySelector('mjx-container svg') || e.querySelector('[data-mml-node=merror]')
 ).map(e => e.textContent.slice(0, 60))"""
-
-
-def addresses(site, served):
-    return [served + str(path.relative_to(site)) for path in paths(site)]
 
 
 def test_no_page_errs_asks_another_host_or_is_wider_than_the_screen(site, served, tab):

@@ -16,6 +16,7 @@ from figures import load
 from refnet import definition
 from refnet.apps.claims.table1 import TABLE1
 from refnet.cost import macs, parameters
+from refnet.cost.routes import layer_macs_by_ones, network_macs
 from refnet.definition.common import place
 from refnet.models import mobilenet_v1
 from tests.figures.layout import words
@@ -297,3 +298,39 @@ def test_alpha_cost_draws_its_shares_as_bars() -> None:
         np.testing.assert_allclose(bars, shares, rtol=0, atol=2 * 2.0**-54)
         marks = [line.get_ydata()[0] for line in panel.lines]
         assert marks == [alpha**2 for alpha in n["alpha"][:-1]]
+
+
+@pytest.mark.parametrize("side", [192, 224])
+def test_one_pixel_more_is_a_pixel_more_in_every_map(side: int) -> None:
+    few, more = load("one_pixel_more").data(side=side)["sides"]
+    assert few == [side // 2**halving for halving in range(6)]
+    assert more == [count + 1 for count in few]
+
+
+def test_one_pixel_more_costs_what_convolutions_of_ones_count() -> None:
+    small, large = (
+        network_macs(mobilenet_v1(1.0, side, batch_norm=False), layer_macs_by_ones)
+        for side in (192, 193)
+    )
+    assert load("one_pixel_more").data(side=192)["macs"] == large / small - 1
+
+
+def test_one_pixel_more_names_its_shares() -> None:
+    # A pencil: 113^2 / 112^2 = 1.0179, 57^2 / 56^2 = 1.0360, ..., 8^2 / 7^2 = 1.3061.
+    shares = [word for word in said("one_pixel_more") if word.endswith(" %")]
+    assert {"+2 %", "+4 %", "+7 %", "+15 %", "+31 %", "multiply-accumulates +13 %"} <= set(shares)
+
+
+def test_accuracy_cost_has_the_papers_costs() -> None:
+    # V1 paper, Tables 6 and 7, and 5 for the shallow one.
+    curves = load("accuracy_cost").data()["curves"]
+    assert [round(points[0][0]) for points in curves.values()] == [569, 325, 149, 41]
+    assert [int(cost) for cost, _ in curves[1.0]] == [568, 418, 290, 186]
+    assert round(load("accuracy_cost").data()["shallow"][0]) == 307
+
+
+def test_accuracy_cost_draws_a_point_for_each_network() -> None:
+    n = load("accuracy_cost").data(sides=(224, 160))
+    _, axes = load("accuracy_cost").draw(sides=(224, 160)).axes
+    drawn = [tuple(zip(*line.get_data(), strict=True)) for line in axes.lines]
+    assert drawn == [tuple(points) for points in [*n["curves"].values(), [n["shallow"]]]]

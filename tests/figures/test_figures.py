@@ -43,6 +43,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "im2col": {"kernels": (((1, 0), (0, 1)), ((0, 1), (-1, 0)))},
     "folding": {"x": -2.5, "variance": 9},
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
+    "one_pixel_more": {"side": 192},
+    "accuracy_cost": {"sides": (224, 128)},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
@@ -226,6 +228,7 @@ def test_contrast_is_that_of_wcag() -> None:
         ("cost_ratio", {"D_Ks": (1, 3, 5, 7)}, "D_Ks: 4, but"),
         ("sobel_factors", {"kernel": [[1] * 7]}, "columns: 7, but"),
         ("im2col", {"pixels": [[1] * 5] * 5}, "side of the map: 5, but"),
+        ("one_pixel_more", {"side": 16}, "maps of different sides: 5, but"),
     ],
 )
 def test_a_size_that_the_layout_cannot_hold_is_refused_in_one_line(
