@@ -41,6 +41,8 @@ NAMES = (
     "alpha_cost",
     "one_pixel_more",
     "accuracy_cost",
+    "parameter_steps",
+    "counter_bars",
 )
 FOLDER = Path(__file__).parent / "svg"
 

@@ -45,6 +45,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
     "one_pixel_more": {"side": 192},
     "accuracy_cost": {"sides": (224, 128)},
+    "parameter_steps": {"alpha": 0.5, "classes": 100},
+    "counter_bars": {"model": "v1", "alpha": 0.5, "resolution": 160},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
