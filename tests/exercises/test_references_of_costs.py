@@ -1,4 +1,4 @@
-"""The references of the chapters on cost: against refnet's closed forms, SciPy, papers and tools."""
+"""The references of the chapters on cost: against closed forms, SciPy, papers and tools."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_widths_of_the_thinnest_v2_are_keras():
 
 
 def test_the_widest_that_costs_what_the_shallow_one_does_solves_the_quadratic():
-    assert SHALLOW == macs(mobilenet_v1(shallow=True))
+    assert macs(mobilenet_v1(shallow=True)) == SHALLOW
     root = (sqrt(V1_REST**2 + 4 * V1_POINTWISE * SHALLOW) - V1_REST) / (2 * V1_POINTWISE)
     assert reference("10.5")(SHALLOW, V1_POINTWISE, V1_REST) == int(100 * root)
 
