@@ -45,6 +45,8 @@ NAMES = (
     "threadgroups",
     "overlap",
     "atrous",
+    "parameter_steps",
+    "counter_bars",
 )
 FOLDER = Path(__file__).parent / "svg"
 

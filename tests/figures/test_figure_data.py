@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from itertools import chain
@@ -20,6 +21,7 @@ from refnet.cost.routes import layer_macs_by_ones, network_macs
 from refnet.definition.common import place
 from refnet.metal.packing import to_texture
 from refnet.models import mobilenet_v1
+from tests.cost.test_counters import PRINTED
 from tests.figures.layout import words
 
 
@@ -401,3 +403,45 @@ def test_atrous_windows_are_the_taps_of_a_dilated_convolution(D_F: int) -> None:
         assert np.flatnonzero(spread[:, centre + shift]).tolist() == taps
     strided = definition.conv2d(x[:, :, ::2], w, padding=(0, 0, 1, 1))[:, 0, :, 0]
     assert np.flatnonzero(strided[:, centre // 2]).tolist() == n["strided"] == n["dilated"][0]
+def test_parameter_steps_are_the_counts_that_sources_and_tools_print() -> None:
+    n = load("parameter_steps").data()
+    counts = [sum(parts) for parts in n["counts"]]
+    assert counts[1] == 4_221_032  # the article
+    assert counts[4] == 4_253_864  # Keras, as printed by itself
+    assert counts[5] == 4_254_889  # the lecture
+    assert counts[2] == parameters(mobilenet_v1())
+    assert counts[0] == sum(
+        math.prod(shape) for name, shape in mobilenet_v1().params().items() if "weight" in name
+    )
+
+
+def test_parameter_steps_writes_every_count_and_draws_every_part() -> None:
+    n = load("parameter_steps").data(alpha=0.25, classes=10)
+    shown = said("parameter_steps", alpha=0.25, classes=10)
+    assert {f"{sum(parts):,}" for parts in n["counts"]} <= shown
+    assert "four, and 11 classes" in shown
+    axes = load("parameter_steps").draw(alpha=0.25, classes=10).axes[0]
+    legend = 5
+    assert len(axes.patches) == sum(map(len, n["counts"])) + legend
+
+
+@pytest.mark.parametrize("model", ["v1", "v2"])
+def test_counter_bars_add_up_to_what_the_tools_printed(model: str) -> None:
+    n = load("counter_bars").data(model=model)
+    place_ = ("v1", "v2").index(model)
+    assert {tool: sum(parts) for tool, parts in n["tools"].items()} == {
+        tool: printed[place_] for tool, printed in PRINTED.items() if tool != "keras"
+    }
+
+
+def test_counter_bars_are_as_long_as_their_figures() -> None:
+    n = load("counter_bars").data()
+    axes = load("counter_bars").draw().axes[0]
+    widths = [patch.get_path().get_extents().width for patch in axes.patches]
+    parts = [part for found in n["tools"].values() for part in found if part]
+    scale = widths[0] / parts[0]
+    # In points, below 512, where half a step is 2^-45. An end is rounded at most five times (three
+    # sums, a product, a sum), a width has two ends, and the scale is off as a width is, times at
+    # most 2.1, which is the longest bar over the first: 10 * 2^-45 * 3.1 < 2^-40.
+    expected = [scale * part for part in parts]
+    np.testing.assert_allclose(widths[: len(parts)], expected, rtol=0, atol=2.0**-40)

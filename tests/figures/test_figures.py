@@ -49,6 +49,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "threadgroups": {"width": 7, "height": 9, "group": (8, 4)},
     "overlap": {"one": (1, 1, 4, 4), "other": (0, 2, 6, 9)},
     "atrous": {"D_F": 11},
+    "parameter_steps": {"alpha": 0.5, "classes": 100},
+    "counter_bars": {"model": "v1", "alpha": 0.5, "resolution": 160},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
