@@ -47,6 +47,10 @@ NAMES = (
     "atrous",
     "parameter_steps",
     "counter_bars",
+    "spiral",
+    "inverted_residual",
+    "roofline",
+    "map_sizes",
 )
 FOLDER = Path(__file__).parent / "svg"
 

@@ -22,6 +22,7 @@ from refnet.definition.common import place
 from refnet.metal.packing import to_texture
 from refnet.models import mobilenet_v1
 from tests.cost.test_counters import PRINTED
+from refnet.models import mobilenet_v1, mobilenet_v2
 from tests.figures.layout import words
 
 
@@ -445,3 +446,95 @@ def test_counter_bars_are_as_long_as_their_figures() -> None:
     # most 2.1, which is the longest bar over the first: 10 * 2^-45 * 3.1 < 2^-40.
     expected = [scale * part for part in parts]
     np.testing.assert_allclose(widths[: len(parts)], expected, rtol=0, atol=2.0**-40)
+def test_spiral_comes_back_by_least_squares_from_what_the_relu_leaves() -> None:
+    n = load("spiral").data()
+    x = np.array(n["x"])
+    for d, drawn in n["back"].items():
+        T = np.array(n["T"][d])
+        bent = np.array([[max(0.0, z) for z in row] for row in (x @ T.T).tolist()])
+        expected = 2 * np.linalg.lstsq(T, bent.T)[0].T
+        # Drawn are four decimals, of a point that was not yet rounded to as many: half of 10^-4
+        # and, for x, as much through T+ ReLU T, at most 2 |T+| |T| times as long.
+        reach = 2 * np.linalg.cond(T) * 0.5e-4 * 2**0.5
+        np.testing.assert_allclose(drawn, expected, rtol=0, atol=0.5e-4 + reach)
+
+
+def test_spiral_loses_what_fewer_than_two_awake_numbers_cannot_tell() -> None:
+    n = load("spiral").data()
+    for d, lost in n["lost"].items():
+        T = np.array(n["T"][d])
+        for point, gone in zip(n["x"], lost, strict=True):
+            sums = T @ point
+            if min(abs(sums)) > 1e-3:  # else the rounding of the point decides
+                assert gone == (np.linalg.matrix_rank(T[sums > 0]) < 2)
+    shares = [sum(lost) / len(lost) for lost in n["lost"].values()]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-2:] == [0, 0]
+
+
+def test_inverted_residual_is_the_papers_table_2_and_its_cost() -> None:
+    n = load("inverted_residual").data()
+    # Table 1 of V2's paper: h w M to h w t M to h w N, and h w M t (M + k^2 + N) products.
+    assert n["V2"]["channels"] == [24, 6 * 24, 6 * 24, 24]
+    assert n["V2"]["products"] == 24 * 6 * (24 + 9 + 24)
+    assert n["V1"]["products"] == 9 * 128 + 128 * 128
+    assert [bent for _, bent in n["V2"]["steps"]] == [True, True, False]
+    assert not load("inverted_residual").data(block=2)["V2"]["added"]
+    assert "8,208 products a pixel" in said("inverted_residual")
+    assert "17,536 products a pixel" in load("inverted_residual").ALT
+    assert "the input is added" not in said("inverted_residual", block=2)
+
+
+def test_roofline_puts_every_layer_on_the_lower_roof() -> None:
+    n = load("roofline").data()
+    for name, network in (("V1", mobilenet_v1()), ("V2", mobilenet_v2())):
+        for _, intensity, rate, _ in n[name]:
+            assert rate == (n["gemm"] if intensity >= n["ridge"] else n["bandwidth"] * intensity)
+        # Shares of whole numbers, each rounded by half of 2^-53 of at most 1.
+        assert abs(sum(share for *_, share in n[name]) - 1) <= len(n[name]) * 2.0**-53
+        assert len(n[name]) == sum("weight" in layer.params for layer in network.layers)
+
+
+def test_roofline_speaks_of_its_layers() -> None:
+    n, spoken = load("roofline").data(), load("roofline").ALT
+    flat = {
+        name: [intensity >= n["ridge"] for op, intensity, *_ in n[name] if op.startswith("point")]
+        for name in ("V1", "V2")
+    }
+    assert f"Of V1's {len(flat['V1'])} pointwise layers {sum(flat['V1'])} are on" in spoken
+    assert f"of V2's {len(flat['V2'])} only {sum(flat['V2'])}" in spoken
+    assert f"meets at {n['ridge']:.0f}" in spoken
+    # 9 / 8 at most, in the limit of large maps: nine products for two numbers of four bytes.
+    assert all(i < 9 / 8 for name in flat for op, i, *_ in n[name] if op.startswith("depth"))
+    assert all(i < n["ridge"] for name in flat for op, i, *_ in n[name] if op == "dense")
+
+
+def test_map_sizes_are_those_of_the_papers_tables() -> None:
+    n = load("map_sizes").data()
+    table1 = [side**2 * channels for side, channels in table1_as_printed()]
+    # V1's maps are what the rows after the first read, without what follows the last pool.
+    assert [size for size, _ in n["V1"]] == table1[1:-2]
+    # V2, table 2: its largest map is inside the block that makes 56 x 56 x 24 of 112 x 112 x 16.
+    assert max(n["V2"]) == (112 * 112 * 16 * 6, False)
+    handed_on = [
+        112**2 * 16,
+        56**2 * 24,
+        28**2 * 32,
+        14**2 * 64,
+        14**2 * 96,
+        7**2 * 160,
+        7**2 * 320,
+    ]
+    times = (1, 2, 3, 4, 3, 3, 1)
+    expected = [size for size, count in zip(handed_on, times, strict=True) for _ in range(count)]
+    assert [size for size, between in n["V2"] if between] == [112**2 * 32, *expected, 7**2 * 1280]
+
+
+def test_map_sizes_draws_its_maps_and_names_the_largest() -> None:
+    n = load("map_sizes").data()
+    _, *panels = load("map_sizes").draw().axes
+    for axes, maps in zip(panels, n.values(), strict=True):
+        assert [bar.get_height() for bar in axes.patches] == [size for size, _ in maps]
+    assert {"802,816", "1,204,224"} <= said("map_sizes")
+    assert f"{max(n['V2'])[0] / 1000:,.0f} thousand" in load("map_sizes").ALT
+    assert f"{max(n['V1'])[0] / 1000:,.0f} thousand" in load("map_sizes").ALT

@@ -51,6 +51,10 @@ OTHERS: dict[str, dict[str, Any]] = {
     "atrous": {"D_F": 11},
     "parameter_steps": {"alpha": 0.5, "classes": 100},
     "counter_bars": {"model": "v1", "alpha": 0.5, "resolution": 160},
+    "spiral": {"dimensions": (2, 4, 8), "seed": 1},
+    "inverted_residual": {"block": 2, "alpha": 0.5},
+    "roofline": {"gemm": 60.0, "bandwidth": 20.0},
+    "map_sizes": {"alpha": 0.5, "resolution": 160},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
@@ -239,6 +243,7 @@ def test_contrast_is_that_of_wcag() -> None:
         ("threadgroups", {"width": 21}, "threads across: 24, but"),
         ("im2col", {"pixels": [[1] * 5] * 5}, "side of the map: 5, but"),
         ("one_pixel_more", {"side": 16}, "maps of different sides: 5, but"),
+        ("spiral", {"dimensions": range(2, 8)}, "dimensions: 6, but"),
     ],
 )
 def test_a_size_that_the_layout_cannot_hold_is_refused_in_one_line(
