@@ -51,6 +51,10 @@ NAMES = (
     "inverted_residual",
     "roofline",
     "map_sizes",
+    "whole_rows",
+    "two_workers",
+    "float_spacing",
+    "read_back",
 )
 FOLDER = Path(__file__).parent / "svg"
 

@@ -538,3 +538,69 @@ def test_map_sizes_draws_its_maps_and_names_the_largest() -> None:
     assert {"802,816", "1,204,224"} <= said("map_sizes")
     assert f"{max(n['V2'])[0] / 1000:,.0f} thousand" in load("map_sizes").ALT
     assert f"{max(n['V1'])[0] / 1000:,.0f} thousand" in load("map_sizes").ALT
+@pytest.mark.parametrize(("W", "C"), [(4, 2), (8, 1), (4, 1)])
+def test_whole_rows_meets_what_the_sum_over_a_window_meets(W: int, C: int) -> None:
+    """Each tap of each output; how many there are, the loops' own padding rule says."""
+    n = load("whole_rows").data(W=W, C=C)
+    for stride, key, stored in (
+        (1, "pixel by pixel", "stored"),
+        (1, "whole row", "stored"),
+        (2, "two phases", "stored in phases"),
+    ):
+        _, left, _, outputs = place((3, W), (3, 3), (stride, stride), (1, 1), "same")
+        assert set(range(-left, W)) <= {pixel - left for pixel in n[stored]}
+        for tap, runs in enumerate(n[key]):
+            met = [n[stored][a // C] for first, last in runs for a in range(first, last)]
+            assert met == [stride * k + tap for k in range(outputs) for _ in range(C)]
+    assert {len(runs) for runs in n["whole row"] + n["two phases"]} == {1}
+    assert {len(runs) for runs in n["pixel by pixel"]} == {W}
+
+
+def test_whole_rows_shows_its_runs_as_bars() -> None:
+    assert "pixel by pixel: 4 runs of 2 numbers for each tap" in said("whole_rows")
+    assert "whole row: 1 run of 8 numbers for each tap" in said("whole_rows")
+
+
+def test_two_workers_reads_what_a_pencil_adds_up() -> None:
+    n = load("two_workers").data()
+    # V1's first pointwise layer: 112 x 112 pixels, 32 to 64; its last: 7 x 7, 1024 to 1024.
+    assert n["first"]["rows"] == 112 * 112 * 32 + 2 * 32 * 64
+    assert n["first"]["channels"] == 2 * 112 * 112 * 32 + 32 * 64
+    assert n["last"]["rows"] == 7 * 7 * 1024 + 2 * 1024**2
+    assert n["last"]["channels"] == 2 * 7 * 7 * 1024 + 1024**2
+    counts = {f"{n[layer][way]:,}" for layer in ("first", "last") for way in ("rows", "channels")}
+    assert counts <= said("two_workers")
+
+
+def test_float_spacing_is_what_rounding_leaves_alone() -> None:
+    """By another way: a number of b bits is one that math.frexp's mantissa holds in b bits."""
+    n = load("float_spacing").data(bits=(1, 3, 11), most=20)
+    for b in (1, 3, 11):
+        grid = [k / 2**b for k in range(2**b, 20 * 2**b + 1)]
+        assert n["written"][b] == [v for v in grid if (math.frexp(v)[0] * 2**b).is_integer()]
+    assert n["missing"] == {1: 3, 3: 9, 11: 21}  # 21 is beyond the line: nothing is marked
+
+
+def test_float_spacing_marks_the_first_number_that_is_missing() -> None:
+    assert {"5", "9", "17"} <= said("float_spacing")
+    assert "2049" not in said("float_spacing", bits=(11,))
+
+
+def test_read_back_is_what_the_loops_answer() -> None:
+    n = load("read_back").data()
+    x = np.array(n["picture"])[None, ..., None]
+    w = np.array(n["kernel"])[..., None, None]
+    for name, kernel, padding in (
+        ("right", w, (1, 1, 1, 1)),
+        ("kernel turned", w[::-1, ::-1], (1, 1, 1, 1)),
+        ("transposed", w.swapaxes(0, 1), (1, 1, 1, 1)),
+        ("a row too early", w, (2, 0, 1, 1)),
+    ):
+        y = definition.conv2d(x, kernel, padding=padding)
+        assert n[name] == y[0, ..., 0].tolist()
+
+
+def test_read_back_shows_each_answer() -> None:
+    shown = [word.letters for word in words(load("read_back").draw())]
+    assert shown.count("10") == shown.count("18") == 5  # in the kernel and in four answers
+    assert {"right", "kernel turned", "transposed", "a row too early"} <= set(shown)

@@ -55,6 +55,10 @@ OTHERS: dict[str, dict[str, Any]] = {
     "inverted_residual": {"block": 2, "alpha": 0.5},
     "roofline": {"gemm": 60.0, "bandwidth": 20.0},
     "map_sizes": {"alpha": 0.5, "resolution": 160},
+    "whole_rows": {"W": 8, "C": 1},
+    "two_workers": {"alpha": 0.5, "resolution": 160},
+    "float_spacing": {"bits": (1, 2, 4), "most": 16},
+    "read_back": {"side": 4},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
