@@ -8,7 +8,7 @@ JOBS   ?= auto
 # One worker a core: a BLAS with threads of its own in each would have them wait for one another.
 TEST   := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: help demo test test-all book pdf chapters class-edition lint clean
+.PHONY: help demo test test-all book pdf chapters class-edition release lint clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,6 +36,9 @@ chapters: $(VENV)/.test ## run every chapter again and write its notebook
 
 class-edition: $(VENV)/.demo ## the chapters without their solutions, in build/class
 	@$(BIN)/python -m refnet.exercises.class_edition chapters build/class
+
+release: $(VENV)/.release ## the site, the PDF, the wheel and the sdist in build/release; publishes nothing
+	@$(BIN)/python -m chapters.release $(if $(TAG),--tag $(TAG))
 
 lint: $(VENV)/.test ## style, types, floors
 	@$(BIN)/ruff check .
@@ -70,7 +73,11 @@ $(VENV)/.book: $(VENV)/.made pyproject.toml constraints.txt
 	@$(PIP) -e '.[book]'
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.release: $(VENV)/.book pyproject.toml constraints.txt
+	@$(PIP) -e '.[release]'
+	@touch $@
+
 $(VENV)/.test-all: $(VENV)/.test $(VENV)/.book pyproject.toml constraints.txt
 	@echo "Installing the heavy engines into $(VENV) ..."
-	@$(PIP) -e '.[test,book,browser,backends,counters,cluster]'
+	@$(PIP) -e '.[test,book,browser,release,backends,counters,cluster]'
 	@touch $@
