@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
 from functools import cache
 from importlib import import_module
-from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
+from refnet import exercises as package
 from refnet.exercises.exercise import Exercise
-
-# Not by a glob: in the browser the package is imported from an archive.
-CHAPTERS = sorted(
-    int(name.removeprefix("chapter_"))
-    for _, name, _ in iter_modules([str(Path(__file__).parent)])
-    if name.startswith("chapter_")
-)
 
 
 @cache
@@ -26,9 +20,10 @@ def chapters() -> dict[int, tuple[Exercise, ...]]:
     ['5.1', '5.2']
     """
     found: dict[int, tuple[Exercise, ...]] = {}
-    for number in CHAPTERS:
-        module: Any = import_module(f"refnet.exercises.chapter_{number:02}")
-        found[number] = tuple(module.EXERCISES)
+    for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+        if number := re.fullmatch(r"chapter_(\d\d)", name):
+            module: Any = import_module(f"{package.__name__}.{name}")
+            found[int(number[1])] = tuple(module.EXERCISES)
     return found
 
 
