@@ -9,7 +9,7 @@ from typing import Any
 
 from refnet.apps import architecture
 from refnet.arguments import check_count
-from refnet.cost.counters import TOOLS, explain
+from refnet.cost.counters import TOOLS, beside, explain
 from refnet.cost.formulas import (
     depthwise_macs,
     depthwise_weights,
@@ -41,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sort", choices=UNITS, metavar="KIND", help="the layers with most of this kind first"
     )
     parser.add_argument(
-        "--as", dest="tool", choices=TOOLS, metavar="TOOL", help=f"as {', '.join(TOOLS)} counts"
+        "--as",
+        dest="tool",
+        choices=(*TOOLS, "all"),
+        metavar="TOOL",
+        help=f"as {', '.join(TOOLS)} counts; all: a line for each",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the layers' shares to FILE")
     form = parser.add_mutually_exclusive_group()
@@ -74,7 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         or (arguments.model in ("v1", "v2") and bool(arguments.tool)),
     )
     if arguments.tool:
-        print(explain(network, arguments.tool))
+        everyone = arguments.tool == "all"
+        print(beside(network) if everyone else explain(network, arguments.tool))
         return 0
     book = ledger(network)
     if arguments.sort:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from refnet.cost.ledger import PARAMETERS, Ledger, ledger
 from refnet.network import Network
+from refnet.tables import Row, align
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,25 @@ def explain(network: Network, tool: str) -> str:
             why += "; a function here, so not seen"
         lines.append(f"{count:>15,}  {term.factor} x {term.kind}: {why}")
     return "\n".join(lines)
+
+
+def beside(network: Network) -> str:
+    """What every tool prints, one line each, from the least to the most.
+
+    >>> from refnet.models import mobilenet_v2
+    >>> print("\\n".join(beside(mobilenet_v2()).splitlines()[:4]))
+    mobilenet_v2_1.0_224
+    executed         299,676,304 MACs       executed macs
+    papers           300,774,272 Mult-Adds  macs
+    calflops-macs    300,774,272 MACs       macs
+    """
+    rows: list[Row] = []
+    counted = [tool for tool in TOOLS.values() if tool.prints != "parameters"]
+    for tool in sorted(counted, key=lambda tool: as_tool(network, tool.name)):
+        found = [(term, count) for term, count in terms(network, tool.name) if count]
+        what = " + ".join(f"{t.factor} {t.kind}" if t.factor > 1 else t.kind for t, _ in found)
+        rows.append((tool.name, f"{sum(n for _, n in found):>13,} {tool.prints}", what))
+    return f"{network.name}\n{align(rows)}"
 
 
 def _total(book: Ledger, term: Term, functional: bool) -> int:

@@ -49,6 +49,15 @@ def test_every_tool_is_explained(capsys, tool):
     assert first.startswith(f"{tool}: ")
 
 
+def test_all_tools_stand_in_one_table(capsys):
+    first, *lines = said(capsys, "cost", "v1", "--as", "all").splitlines()
+    assert first == "mobilenet_v1_1.0_224"
+    figures = {line.split()[0]: int(line.split()[1].replace(",", "")) for line in lines}
+    expected = {tool: as_tool(build("v1"), tool) for tool in TOOLS if tool != "keras"}
+    assert figures == expected  # Keras counts parameters
+    assert list(figures.values()) == sorted(figures.values())
+
+
 def test_per_layer_adds_up_and_sorts(capsys):
     lines = said(capsys, "cost", "v1", "--per-layer").splitlines()[2:]
     macs = [int(line.split()[-5].replace(",", "")) for line in lines]
