@@ -226,3 +226,11 @@ def test_a_dataset_without_a_photo_is_refused(tmp_path):
     (tmp_path / "in" / "tabby").mkdir(parents=True)
     with pytest.raises(ValueError, match="no picture with a class"):
         evaluate(wanted(tmp_path / "in", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dataset_whose_photos_have_no_class_is_refused_with_a_reason(tmp_path):
+    (tmp_path / "t.csv").write_text("image,label\na.jpg,457.0\nb.jpg,unicorn\n")
+    reason = r"in t\.csv \(a\.jpg: t\.csv, line 2: class: '457\.0' is no number"
+    with pytest.raises(ValueError, match=reason):
+        evaluate(wanted(tmp_path / "t.csv", tmp_path / "out"))

@@ -99,6 +99,11 @@ def test_stored_records_are_compared_without_the_photos(labelled, tmp_path, caps
 
 REFUSED = {
     "nothing": ([], "DIR: expected a folder"),
+    "an empty word": ([""], "DIR: expected a folder"),
+    "two ways to share": (
+        [".", "--processes", "2", "--scheduler", "tcp://127.0.0.1:9"],
+        "--processes: the workers of --scheduler share the photos",
+    ),
     "no such folder": (["gone"], "gone: no such folder or file, nor one of the sets"),
     "engine": ([".", "--engine", "abacus"], "--engine: backend: 'abacus', expected one of"),
     "recipe": ([".", "--preprocess", "stew"], "--preprocess: 'stew', expected one of"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from refnet.apps.evaluate import against, cluster, pool
 from refnet.apps.evaluate.evaluator import Record, Task
-from refnet.apps.evaluate.layouts import Dataset, opened
+from refnet.apps.evaluate.layouts import Dataset, Unusable, opened
 from refnet.apps.evaluate.names import Classes, common
 from refnet.apps.evaluate.page import page
 from refnet.apps.evaluate.progress import Progress
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, report; 2 if anything could not be evaluated."""
     check_count(arguments.processes, "--processes")
     check_count(arguments.judge, "--judge", least=0)
-    if arguments.dir is None:
-        if not arguments.against:
+    if not arguments.dir:
+        if not arguments.against or arguments.dir is not None:
             raise ValueError("DIR: expected a folder of labelled photos")
         report = against.stored(arguments.against)
         print(json.dumps(figures(report), indent=1) if arguments.json else text(report))
@@ -114,6 +114,8 @@ def _classes(file: str | None, found: Sequence[Variant]) -> Classes:
 def _spread(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Spread, str]:
     """Who evaluates: this process, several, or a cluster."""
     if arguments.scheduler:
+        if arguments.processes > 1:
+            raise ValueError("--processes: the workers of --scheduler share the photos")
         client = stack.enter_context(closing(cluster.connected(arguments.scheduler)))
         return partial(cluster.spread, client=client), "on a Dask cluster"
     if arguments.processes > 1:
@@ -127,15 +129,13 @@ def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 proces
 
     Whatever ends this at any moment, the same call goes on from there.
     """
+    total = _count(wanted.dataset)
     with ExitStack() as stack:
         stack.enter_context(closing(Lock(wanted.out)))
         records = [
             stack.enter_context(Records(wanted.out / f"{v.key}.jsonl", against.about_of(v)))
             for v in wanted.variants
         ]
-        total = count(wanted.dataset)
-        if not total:
-            raise ValueError(f"DIR: no picture with a class in {wanted.dataset.name}")
         progress = Progress(total, [v.title for v in wanted.variants])
         tasks = unfinished(wanted.dataset, records, progress, retry=wanted.retry)
         start = perf_counter()
@@ -154,6 +154,14 @@ def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 proces
         report.time = _time(report, progress.new, seconds, where)
         _write(wanted, report, records)
         return report
+
+
+def _count(dataset: Dataset) -> int:
+    """How many photos there are; without any, the first reason that was found."""
+    if total := count(dataset):
+        return total
+    reasons = (f" ({e.name}: {e.reason})" for e in dataset if isinstance(e, Unusable))
+    raise ValueError(f"DIR: no picture with a class in {dataset.name}{next(reasons, '')}")
 
 
 def _time(report: Report, new: int, seconds: float, where: str) -> dict[str, Any]:
