@@ -20,9 +20,8 @@ from refnet.cost import macs, parameters
 from refnet.cost.routes import layer_macs_by_ones, network_macs
 from refnet.definition.common import place
 from refnet.metal.packing import to_texture
-from refnet.models import mobilenet_v1
-from tests.cost.test_counters import PRINTED
 from refnet.models import mobilenet_v1, mobilenet_v2
+from tests.cost.test_counters import PRINTED
 from tests.figures.layout import words
 
 
@@ -404,6 +403,8 @@ def test_atrous_windows_are_the_taps_of_a_dilated_convolution(D_F: int) -> None:
         assert np.flatnonzero(spread[:, centre + shift]).tolist() == taps
     strided = definition.conv2d(x[:, :, ::2], w, padding=(0, 0, 1, 1))[:, 0, :, 0]
     assert np.flatnonzero(strided[:, centre // 2]).tolist() == n["strided"] == n["dilated"][0]
+
+
 def test_parameter_steps_are_the_counts_that_sources_and_tools_print() -> None:
     n = load("parameter_steps").data()
     counts = [sum(parts) for parts in n["counts"]]
@@ -446,6 +447,8 @@ def test_counter_bars_are_as_long_as_their_figures() -> None:
     # most 2.1, which is the longest bar over the first: 10 * 2^-45 * 3.1 < 2^-40.
     expected = [scale * part for part in parts]
     np.testing.assert_allclose(widths[: len(parts)], expected, rtol=0, atol=2.0**-40)
+
+
 def test_spiral_comes_back_by_least_squares_from_what_the_relu_leaves() -> None:
     n = load("spiral").data()
     x = np.array(n["x"])
@@ -538,6 +541,8 @@ def test_map_sizes_draws_its_maps_and_names_the_largest() -> None:
     assert {"802,816", "1,204,224"} <= said("map_sizes")
     assert f"{max(n['V2'])[0] / 1000:,.0f} thousand" in load("map_sizes").ALT
     assert f"{max(n['V1'])[0] / 1000:,.0f} thousand" in load("map_sizes").ALT
+
+
 @pytest.mark.parametrize(("W", "C"), [(4, 2), (8, 1), (4, 1)])
 def test_whole_rows_meets_what_the_sum_over_a_window_meets(W: int, C: int) -> None:
     """Each tap of each output; how many there are, the loops' own padding rule says."""
