@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -27,7 +29,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "img"}:
+        if tag not in {"meta", "img", "wbr"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -97,6 +99,35 @@ def test_a_thumbnail_is_small_whatever_the_photo(tmp_path):
     picture = Image.open(io.BytesIO(base64.b64decode(found.partition(",")[2])))
     assert picture.size == (SIDE, round(SIDE * 900 / 1500))
     assert thumbnail(str(tmp_path / "gone.png")) is None
+
+
+def test_at_80_columns_each_row_is_whole_and_in_a_file_the_table_is_as_wide_as_it_is(made):
+    """No figure of the wide table is missing in the narrow one, and no line of words is wider."""
+    report, _ = made
+    report = replace(report, judged=[{"image": "a" * 30, "engine": "e", "told": "b " * 60}])
+    report.judged[0]["holds"] = True
+    wide, narrow = text(report), text(report, 80)
+    assert max(map(len, wide.splitlines())) > 110
+    shown = [line for line in narrow.splitlines() if not line.startswith("  104/")]
+    assert max(map(len, shown)) <= 80
+    figures = [Counter(re.findall(r"[\d.]+", said)) for said in (wide, narrow)]
+    assert not figures[0] - figures[1]  # the narrow one repeats the 1 and the 5 of its heads
+    one, five = report.summaries[0].top1, report.summaries[0].top5
+    row = f"  top-1 {one.count} of 46 {one.told()}; top-5 {five.count} of 46 {five.told()}"
+    assert row in narrow.splitlines()
+
+
+def test_a_files_name_does_not_drive_the_terminal(tmp_path):
+    for name in ("bell\a", "red \x1b[31m", "two\nlines", "turned \u202e", "Mädchen 写真"):
+        (tmp_path / "in" / "104").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / "104" / f"{name}.png").write_text("no photo")
+    draw(tmp_path / "in" / "104" / "fine.png", 104)
+    said = text(evaluate(wanted(tmp_path / "in", tmp_path / "out")))
+    assert all(line.isprintable() for line in said.splitlines())
+    why = "not an image that Pillow can read"
+    assert f"  104/two\\nlines.png: {why}\n" in said
+    assert f"  104/Mädchen 写真.png: {why}\n" in said
+    assert "1 class (" in said
 
 
 def test_the_terminals_text_names_what_was_not_evaluated_and_both_recipes(made):
