@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from refnet.apps.evaluate.command import evaluate
+from refnet.apps.evaluate.report import figures
 from refnet.apps.evaluate.text import text
 from tests.evaluate.photos import draw, folder, wanted
 
@@ -110,11 +111,26 @@ def test_at_80_columns_each_row_is_whole_and_in_a_file_the_table_is_as_wide_as_i
     assert max(map(len, wide.splitlines())) > 110
     shown = [line for line in narrow.splitlines() if not line.startswith("  104/")]
     assert max(map(len, shown)) <= 80
-    figures = [Counter(re.findall(r"[\d.]+", said)) for said in (wide, narrow)]
-    assert not figures[0] - figures[1]  # the narrow one repeats the 1 and the 5 of its heads
+    told = [Counter(re.findall(r"[\d.]+", said)) for said in (wide, narrow)]
+    assert not told[0] - told[1]  # the narrow one repeats the 1 and the 5 of its heads
     one, five = report.summaries[0].top1, report.summaries[0].top5
     row = f"  top-1 {one.count} of 46 {one.told()}; top-5 {five.count} of 46 {five.told()}"
     assert row in narrow.splitlines()
+
+
+def test_the_terminals_table_of_classes_has_the_worst_first_with_their_counts(made):
+    report, _ = made
+    (variant,) = figures(report)["variants"][:1]
+    lines = text(report).splitlines()
+    at = lines.index("  each class:")
+    rows = [re.split(r"  +", line.strip()) for line in lines[at + 2 : at + 9]]
+    expected = {
+        row["class"]: [str(row["photos"]), str(row["top1"]), str(row["top5"])]
+        for row in variant["classes"]
+    }
+    assert {name: cells for name, *cells in rows} == expected
+    shares = [int(one) / int(of) for _, of, one, _ in rows]
+    assert shares == sorted(shares)
 
 
 def test_a_files_name_does_not_drive_the_terminal(tmp_path):

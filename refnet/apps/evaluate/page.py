@@ -206,9 +206,8 @@ def _confused(report: Report, summary: Summary) -> Iterator[str]:
 def _classes(report: Report, summary: Summary) -> str:
     """Every class, the worst first."""
     name = report.classes.name
-    found = sorted(summary.classes.items(), key=lambda item: (item[1][1] / item[1][0], item[0]))
     rows = []
-    for label, (of, one, five) in found:
+    for label, (of, one, five) in summary.worst_classes():
         cells = [
             name(label),
             f"{label}",

@@ -126,7 +126,8 @@ def _variants(report: Report, width: int | None) -> Iterator[list[str]]:
     for variant, summary in zip(report.variants, report.summaries, strict=True):
         if summary.photos and len(report.variants) <= 2:
             lines = (folded(line, width, "  ") for line in _variant(report, summary))
-            yield [f"{variant.title}:", *chain.from_iterable(lines)]
+            table = _classes(report, summary, width)
+            yield [f"{variant.title}:", *chain.from_iterable(lines), *table]
 
 
 def _variant(report: Report, summary: Summary) -> Iterator[str]:
@@ -145,6 +146,17 @@ def _variant(report: Report, summary: Summary) -> Iterator[str]:
     ]
     yield f"calibration, % sure → % right (photos): {', '.join(bins)}"
     yield f"mean distance of the two: {100 * summary.calibration_error():.1f} points"
+
+
+def _classes(report: Report, summary: Summary, width: int | None) -> Iterator[str]:
+    """A table of the classes that it has right least often."""
+    found = summary.worst_classes()
+    rows = [["  class", "photos", "top-1", "top-5"]]
+    for label, (of, one, five) in found[:SHOWN]:
+        rows.append([f"  {report.classes.name(label)}", f"{of:,}", f"{one:,}", f"{five:,}"])
+    said = f"of {len(found):,} classes the {SHOWN} that it has right least often"
+    yield from folded(f"{said}:" if len(found) > SHOWN else "each class:", width, "  ")
+    yield from fitted(rows, width)
 
 
 def _unread(report: Report) -> Iterator[str]:
