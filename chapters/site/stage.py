@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chapters.execute import ROOT
-from chapters.site import api
+from chapters.site import accuracy, api
 from refnet.checkpoints.files import check_sha256
 
 HERE = Path(__file__).parent
@@ -31,6 +31,7 @@ def stage(folder: Path) -> None:
     pages["index.md"] = index.replace("<!-- contents -->\n", contents(chapters)).encode()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
     pages["guide.md"] = guide().encode()
+    pages["accuracy.md"] = accuracy.page().encode()
     for path in sorted((ROOT / "figures" / "photos").glob("*")):
         pages[f"figures/photos/{path.name}"] = path.read_bytes()
     for name, text in api.pages().items():
