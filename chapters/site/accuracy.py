@@ -93,7 +93,7 @@ def page(found: Mapping[str, Any] | None = None) -> str:
 
 
 def _table(run: Mapping[str, Any]) -> str:
-    rows = ["| V1 with | top-1 | interval | top-5 | interval | another answer |"]
+    rows = ["| V1 with | top-1 | interval, % | top-5 | interval, % | another answer |"]
     rows.append("|---|--:|---|--:|---|--:|")
     for recipe, counts in run["recipes"].items():
         changed = run["another answer"].get(recipe, "–")
@@ -102,7 +102,7 @@ def _table(run: Mapping[str, Any]) -> str:
 
 
 def _both(*runs: Mapping[str, Any]) -> str:
-    rows = ["| V2 with | photos | top-1 | interval | top-5 | interval |"]
+    rows = ["| V2 with | photos | top-1 | interval, % | top-5 | interval, % |"]
     rows.append("|---|--:|--:|---|--:|---|")
     for run in runs:
         for recipe, counts in run["recipes"].items():
@@ -111,7 +111,8 @@ def _both(*runs: Mapping[str, Any]) -> str:
 
 
 def _shares(counts: Mapping[str, int], of: int) -> str:
-    cells = [f"{counts[k]} | {wilson(counts[k], of).told()}" for k in ("top1", "top5")]
+    shares = [wilson(counts[k], of) for k in ("top1", "top5")]
+    cells = [f"{s.count} | {100 * s.low:.1f} to {100 * s.high:.1f}" for s in shares]
     return f"| {' | '.join(cells)} |"
 
 
