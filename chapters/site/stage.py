@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chapters.execute import ROOT
-from chapters.site import accuracy, api, appendices
+from chapters.site import api, appendices
 from chapters.site.appendices.chapter import Chapter
 from refnet.checkpoints.files import check_sha256
 
@@ -42,7 +42,6 @@ def laid_out() -> dict[str, bytes]:
     pages["photo.md"] = (HERE / "photo.md").read_bytes()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
     pages["guide.md"] = guide().encode()
-    pages["accuracy.md"] = accuracy.page().encode()
     for path in sorted((ROOT / "figures" / "photos").glob("*")):
         pages[f"figures/photos/{path.name}"] = path.read_bytes()
     for path in sorted((HERE / "calculator").glob("page.*")):
