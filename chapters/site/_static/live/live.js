@@ -113,7 +113,7 @@ class Cell {
   /* Run this cell alone; whether the next one may run. `teller` is the cell that was asked for. */
   async run(teller, about) {
     const text = this.text;
-    const say = (words) => (teller.status.textContent = about + words);
+    const say = (words) => tell(teller, about + words);
     let began = performance.now();
     let fresh = true;
     const heard = (message) => {
@@ -132,7 +132,7 @@ class Cell {
     if (fresh) this.output.begin();
     first(last);
     this.ran = last.end || this.mayFail ? text : null;
-    this.status.textContent = `${last.end ? "ran" : "failed"} in ${seconds(began)}`;
+    tell(this, `${last.end ? "ran" : "failed"} in ${seconds(began)}`);
     this.resetButton.hidden = false;
     return last.end || this.mayFail;
   }
@@ -150,17 +150,33 @@ const first = () => {
   document.documentElement.dataset.live = ((performance.now() - clicked) / 1e3).toFixed(2);
 };
 
+/* In a cell's bar; and at the head of the page, if all of them were asked for there. */
+function tell(cell, words) {
+  cell.status.textContent = words;
+  if (cell === asOne) summary.textContent = words;
+}
+const summary = element("span", { className: "live-status" });
+let asOne = null; // the last cell, while all run
+
 /* The cells before it that have not run as they stand now, then the cell. */
 function runTo(cell) {
   clicked ??= performance.now();
   const round = asked;
   cell.running = true;
-  cell.status.textContent = "waiting";
+  tell(cell, "waiting");
   busy = busy.then(async () => {
     if (round === asked) await runInOrder(cell);
     cell.running = false;
+    asOne = null;
   });
   return busy;
+}
+
+async function runAll() {
+  const last = cells[cells.length - 1];
+  asOne = last;
+  await runTo(last);
+  if (last.done) summary.textContent = "every cell has run";
 }
 
 async function runInOrder(cell) {
@@ -169,7 +185,7 @@ async function runInOrder(cell) {
   for (const [n, other] of before.entries()) {
     if (!(await other.run(cell, `earlier cell ${n + 1} of ${before.length}: `))) {
       if (!other.stopped && other.status.textContent.startsWith("failed")) {
-        cell.status.textContent = `not run: cell ${other.number}, before it, failed`;
+        tell(cell, `not run: cell ${other.number}, before it, failed`);
         voice.textContent = cell.status.textContent;
       }
       return;
@@ -180,14 +196,14 @@ async function runInOrder(cell) {
 }
 
 function halted(cell) {
-  cell.status.textContent = "stopped; the next run starts Python anew";
+  tell(cell, "stopped; the next run starts Python anew");
   voice.textContent = `Cell ${cell.number} stopped`;
   return false;
 }
 
 function unreachable(cell, why) {
   const words = `Python cannot be reached (${why}). What the page was published with stays.`;
-  cell.status.textContent = words;
+  tell(cell, words);
   voice.textContent = words;
   python.stop();
   return false;
@@ -208,13 +224,13 @@ function resetAll() {
 function note() {
   const box = element("div", { className: "live-note" });
   const all = element("button", { type: "button" }, "Run all");
-  all.addEventListener("click", () => runTo(cells[cells.length - 1]));
+  all.addEventListener("click", runAll);
   const back = element("button", { type: "button" }, "Reset all");
   back.addEventListener("click", resetAll);
   box.append(
     "The code here is live: change it, then press Run, or Shift and Enter. The first run fetches " +
       "Python into this page, 20 to 30 MB; nothing leaves your machine. ",
-    element("span", { className: "live-buttons" }, all, back),
+    element("span", { className: "live-buttons" }, all, back, summary),
   );
   return box;
 }
