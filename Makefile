@@ -8,7 +8,7 @@ JOBS   ?= auto
 # One worker a core: a BLAS with threads of its own in each would have them wait for one another.
 TEST   := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: help demo test test-all book pdf chapters class-edition release lint clean
+.PHONY: help demo test test-all book pdf runtime chapters class-edition release lint clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -30,6 +30,9 @@ book: $(VENV)/.book ## the textbook as pages in build/book, to read in a browser
 
 pdf: $(VENV)/.book ## the same, and as one PDF in build/book; a Chromium prints it
 	@$(BIN)/python -m chapters.site --pdf
+
+runtime: $(VENV)/.book ## the Python of the book's live pages, so that they ask no other host
+	@$(BIN)/python -m chapters.site.runtime
 
 chapters: $(VENV)/.test ## run every chapter again and write its notebook
 	@$(BIN)/python -m chapters.make

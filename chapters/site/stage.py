@@ -39,6 +39,7 @@ def laid_out() -> dict[str, bytes]:
     index = index.replace("<!-- contents -->\n", contents(chapters))
     index = index.replace("<!-- appendices -->\n", appendices.listed(further))
     pages["index.md"] = index.encode()
+    pages["photo.md"] = (HERE / "photo.md").read_bytes()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
     pages["guide.md"] = guide().encode()
     for path in sorted((ROOT / "figures" / "photos").glob("*")):

@@ -1,19 +1,17 @@
-"""The book as it is built, served on this machine, and a browser that reads it."""
+"""The built site, a browser, and a runtime for its live pages, once for all tests of them."""
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
+import shutil
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from chapters.execute import ROOT
 from chapters.site import pdf
-from tests.chapters.browsing import DESK
+from tests.chapters.browsing import address_of, watched_tab
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +20,8 @@ def site(tmp_path_factory):
     for package in ("sphinx", "myst_nb", "sphinx_book_theme"):
         pytest.importorskip(package, reason=f"{package}: pip install '.[book]'")
     output = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "chapters.site", "--output", str(output)]
+    words = ["--output", str(output), "--runtime", "public"]
+    command = [sys.executable, "-m", "chapters.site", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
@@ -31,7 +30,7 @@ def site(tmp_path_factory):
     return output / "html"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # no longer: while it is there, no other test has an event loop
 def browser():
     """Chromium: $REFNET_CHROMIUM, or the one on the path."""
     playwright = pytest.importorskip(
@@ -47,46 +46,41 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(site):
     """The address of the site, on a free port of this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with address_of(site) as address:
+        yield address
 
 
 @pytest.fixture
 def tab(browser, served):
     """A new tab, and what went wrong in it."""
-    context = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    wrong: list[str] = []
+    with watched_tab(browser, served) as found:
+        yield found
 
-    def failed(request):
-        if request.failure != "net::ERR_ABORTED":  # the page was left before it had come
-            wrong.append(f"failed: {request.url}")
 
-    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
-    page.on("pageerror", lambda e: wrong.append(f"error: {e}"))
-    page.on("requestfailed", failed)
-    page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status > 399 else None)
+@pytest.fixture(scope="session")
+def python_for_pages():
+    """The folder of the live pages' Python; fetched once, and kept with other downloads."""
+    from chapters.site import runtime
+    from refnet.checkpoints.files import cache_dir
 
-    def outside(route):
-        wrong.append(f"another host: {route.request.url}")
-        route.abort()
+    folder = cache_dir() / f"pyodide_{runtime.PINS['version']}"
+    try:
+        runtime.get(folder)
+    except (ValueError, OSError) as problem:
+        pytest.skip(f"the live pages' Python cannot be fetched: {problem}")
+    return folder
 
-    inside = (served, "data:", "blob:", "about:")
-    context.route(lambda url: not url.startswith(inside), outside)
-    yield page, wrong
-    context.close()
+
+@pytest.fixture(scope="session")
+def live(site, python_for_pages, tmp_path_factory):
+    """The address of the same pages with their Python beside them."""
+    from chapters.site.live.laid import lay
+
+    html = tmp_path_factory.mktemp("live") / "html"
+    shutil.copytree(site, html)
+    lay(html, python_for_pages)
+    with address_of(html) as address:
+        yield address

@@ -27,7 +27,8 @@ def staged():
     except PackageNotFoundError:
         pytest.skip("sphinx-mathjax-offline: pip install '.[book]'")
     texts = {n: page.decode() for n, page in laid_out().items() if n.endswith(".md")}
-    return {n: re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.M | re.S) for n, text in texts.items()}
+    unread = re.compile(r"\A---\n.*?\n---\n\s*|^(`{3,}).*?^\1$", re.M | re.S)  # a head, and fences
+    return {name: unread.sub("", text) for name, text in texts.items()}
 
 
 def test_a_staged_page_has_one_title_headings_in_order_and_a_sentence_under_it(staged):
@@ -81,8 +82,8 @@ def test_every_page_has_a_title_of_its_own(texts):
 def test_every_page_has_a_description_of_its_own(texts):
     said = {}
     for name, text in texts.items():
-        (found,) = re.findall(r'<meta name="description" content="([^"]*)"', text)
-        found = unescape(found)
+        (tag,) = re.findall(r'<meta [^>]*name="description"[^>]*>', text)
+        found = unescape(re.findall(r'content="([^"]*)"', tag)[0])
         assert 20 <= len(found) <= describing.LONGEST, (name, found)
         assert not re.search(r"[<>`]|\$", found), (name, found)
         assert said.setdefault(found, name) == name

@@ -1,27 +1,25 @@
 """The book's appendices, each made from what refnet and the chapters hold themselves.
 
-One module a page: a `TITLE`, and `page(chapters)`, which writes it as Markdown. `stage` lays them
-out and `listed` puts them into the contents. Nothing here knows how many chapters there are.
+One module a page, with `page(chapters)`, which writes it as Markdown; the last is a text with
+counted figures in it (`chapters.site.accuracy`). `stage` lays them out and `listed` puts them into
+the contents. Nothing here knows how many chapters there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from chapters.site import accuracy
 from chapters.site.appendices import bibliography, claims, notation, solutions, weights
 from chapters.site.appendices.chapter import Chapter, heading_of
 
 MODULES = (notation, claims, weights, solutions, bibliography)
-WRITTEN = Path(__file__).parent.parent / "accuracy.md"  # a page that somebody wrote, where it is
 
 
 def pages(chapters: Sequence[Chapter]) -> dict[str, str]:
     """File name -> Markdown, in the book's order."""
     made = {f"appendices/{_name(module)}.md": module.page(chapters) for module in MODULES}
-    if WRITTEN.exists():
-        made[WRITTEN.name] = WRITTEN.read_text("utf-8")
-    return made
+    return {**made, "accuracy.md": accuracy.page()}
 
 
 def listed(made: dict[str, str]) -> str:
