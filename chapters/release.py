@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"release: tag {arguments.tag!r}, expected v{__version__}", file=sys.stderr)
         return 2
     book = ROOT / "build" / "book"
-    if status := site.main(["--pdf", "--output", str(book)]):
+    # A reader's browser takes the live pages' Python from its public address, not from the site.
+    if status := site.main(["--pdf", "--runtime", "public", "--output", str(book)]):
         return status
     try:
         gather(book, arguments.output.resolve())

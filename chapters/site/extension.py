@@ -2,6 +2,7 @@
 
 * A picture that a cell made gets the words that the notebook keeps for it.
 * Every chapter has two buttons: its text as it was written, and its notebook.
+* Every page says of itself what it is about (`describing`).
 * A chapter's cells can be run in the page, and photos be classified: see `chapters.site.live`.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chapters.execute import ROOT
+from chapters.site.describing import describe, flatten_sources
 
 HERE = Path(__file__).parent
 
@@ -24,6 +26,8 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", add_mathjax)
     app.connect("builder-inited", add_print)
     app.connect("html-page-context", add_buttons, priority=900)  # after the theme's own
+    app.connect("html-page-context", describe)
+    app.connect("html-page-context", flatten_sources)
     app.connect("html-page-context", add_live)
     app.connect("build-finished", copy_texts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -220,8 +220,7 @@ def test_keras_calls_its_arguments_so():
     assert {there[1] for there in notation.NAMES.values() if there[1]} <= known
 
 
-def test_the_page_on_accuracy_comes_last_with_its_figures_set_in():
-    made = appendices.pages([])
+def test_what_was_counted_about_accuracy_comes_last(made):
     assert list(made)[-1] == "accuracy.md"
     assert "{{" not in made["accuracy.md"]
     letter = "ABCDEFGHIJ"[len(made) - 1]

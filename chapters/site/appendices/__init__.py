@@ -1,7 +1,8 @@
 """The book's appendices, each made from what refnet and the chapters hold themselves.
 
-One module a page: a `TITLE`, and `page(chapters)`, which writes it as Markdown. `stage` lays them
-out and `listed` puts them into the contents. Nothing here knows how many chapters there are.
+One module a page, with `page(chapters)`, which writes it as Markdown; the last is a text with
+counted figures in it (`chapters.site.accuracy`). `stage` lays them out and `listed` puts them into
+the contents. Nothing here knows how many chapters there are.
 """
 
 from __future__ import annotations

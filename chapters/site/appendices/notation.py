@@ -80,7 +80,10 @@ def page(chapters: Sequence[Chapter]) -> str:
     for letter, meaning in letters():
         first = next((c for c in chapters if c.number and _uses(c, letter)), None)
         rows.append(f"| {letter} | {meaning} | {chapter_links([first]) if first else ''} |")
-    layouts = ["| | refnet, TensorFlow | PyTorch, Caffe, ONNX | `.tflite` |", "|---|---|---|---|"]
+    layouts = [
+        "| Array | refnet, TensorFlow | PyTorch, Caffe, ONNX | `.tflite` |",
+        "|---|---|---|---|",
+    ]
     layouts += [f"| {what} | {_tuples(orders)} |" for what, orders in LAYOUTS.items()]
     names = [
         f"| {here} | {' | '.join(f'`{n}`' if n else '' for n in there)} |"

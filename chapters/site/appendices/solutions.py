@@ -22,7 +22,9 @@ def page(chapters: Sequence[Chapter]) -> str:
     for chapter in chapters:
         if rows := [_row(chapter, heading) for heading in solved(chapter)]:
             parts.append(f"## {chapter.number}. {chapter.title}\n")
-            parts.append("\n".join(["| Exercise | You write | |", "|---|---|---|", *rows, ""]))
+            parts.append(
+                "\n".join(["| Exercise | You write | It is |", "|---|---|---|", *rows, ""])
+            )
     return "\n".join(parts)
 
 

@@ -97,7 +97,7 @@ def _labels() -> str:
 
 def _facts(name: str, description: str, facts: Mapping[str, str]) -> str:
     rows = "\n".join(f"| {what} | {said} |" for what, said in facts.items())
-    return f"### {name}\n\n{description}.\n\n| | |\n|---|---|\n{rows}"
+    return f"### {name}\n\n{description}.\n\n| What | It is |\n|---|---|\n{rows}"
 
 
 def _carriers(carriers: Iterable[Mapping[str, Any]]) -> str:
