@@ -8,11 +8,11 @@ JOBS   ?= auto
 # One worker a core: a BLAS with threads of its own in each would have them wait for one another.
 TEST   := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: help demo test test-all book pdf runtime chapters class-edition release lint clean
+.PHONY: help demo test test-all book live pdf runtime chapters class-edition release lint clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(VENV)/.demo ## name what is in a photo, with V1 and with V2 (writes demo.png)
 	@photo=$$($(BIN)/python -c 'from matplotlib import cbook; \
@@ -27,6 +27,9 @@ test-all: $(VENV)/.test-all lint ## the slow and the heavy as well: PyTorch, dow
 
 book: $(VENV)/.book ## the textbook as pages in build/book, to read in a browser
 	@$(BIN)/python -m chapters.site
+
+live: $(VENV)/.book ## the same, served to this machine: its cells run in the browser
+	@$(BIN)/python -m chapters.site --serve
 
 pdf: $(VENV)/.book ## the same, and as one PDF in build/book; a Chromium prints it
 	@$(BIN)/python -m chapters.site --pdf

@@ -61,6 +61,11 @@ def _nearest_multiple(channels: float, divisor: int) -> int:
     return max(divisor, int(channels + divisor / 2) // divisor * divisor)
 
 
+def _halves_to_the_even(channels: float, divisor: int) -> int:
+    near = max(divisor, round(channels / divisor) * divisor)
+    return near + divisor if near < 0.9 * channels else near
+
+
 def _may_vanish(channels: float, divisor: int) -> int:
     near = int(channels + divisor / 2) // divisor * divisor
     return near + divisor if near and near < 0.9 * channels else near
@@ -200,6 +205,9 @@ EXERCISES = [
             Mistake("90 % forgotten", _nearest_multiple,
                     "Rounding down may take too much of a narrow layer: where the nearest "
                     "multiple is less than 90 % of the width, take the next."),
+            Mistake("halves to the even", _halves_to_the_even,
+                    "Python's round takes the even one of two equally near numbers: round(6.5) is "
+                    "6. The larger is asked for: int(x + 0.5), for what is not negative."),
             Mistake("none left", _may_vanish,
                     "A very narrow layer keeps no channel at all: the least is one divisor."),
             Mistake("rounded down", _multiple_below,

@@ -7,21 +7,18 @@ out and `listed` puts them into the contents. Nothing here knows how many chapte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from chapters.site import accuracy
 from chapters.site.appendices import bibliography, claims, notation, solutions, weights
 from chapters.site.appendices.chapter import Chapter, heading_of
 
 MODULES = (notation, claims, weights, solutions, bibliography)
-WRITTEN = Path(__file__).parent.parent / "accuracy.md"  # a page that somebody wrote, where it is
 
 
 def pages(chapters: Sequence[Chapter]) -> dict[str, str]:
     """File name -> Markdown, in the book's order."""
     made = {f"appendices/{_name(module)}.md": module.page(chapters) for module in MODULES}
-    if WRITTEN.exists():
-        made[WRITTEN.name] = WRITTEN.read_text("utf-8")
-    return made
+    return {**made, "accuracy.md": accuracy.page()}
 
 
 def listed(made: dict[str, str]) -> str:

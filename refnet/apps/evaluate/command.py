@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import get_terminal_size
 from time import perf_counter
 from typing import Any
 
@@ -22,7 +24,7 @@ from refnet.apps.evaluate.progress import Progress
 from refnet.apps.evaluate.records import Lock, Records, write_csv
 from refnet.apps.evaluate.report import Report, figures, gather, rows
 from refnet.apps.evaluate.tasks import count, unfinished
-from refnet.apps.evaluate.text import text
+from refnet.apps.evaluate.text import counted, text
 from refnet.apps.evaluate.variants import Variant, variants
 from refnet.arguments import check_count
 from refnet.checkpoints.files import write_whole
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.against or arguments.dir is not None:
             raise ValueError("DIR: expected a folder of labelled photos")
         report = against.stored(arguments.against)
-        print(json.dumps(figures(report), indent=1) if arguments.json else text(report))
+        print(json.dumps(figures(report), indent=1) if arguments.json else text(report, _width()))
         return 2 if report.unread else 0
     wanted = _wanted(arguments)
     with ExitStack() as stack:
@@ -70,9 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({**figures(report), "time": report.time}, indent=1))
     else:
-        print(text(report))
+        print(text(report, _width()))
     print(f"refnet: wrote {wanted.out / 'report.html'}", file=sys.stderr)
     return 2 if report.unread else 0
+
+
+def _width() -> int | None:
+    """Of the terminal that is written to; None where it is a file."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
@@ -138,6 +145,7 @@ def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 proces
         ]
         progress = Progress(total, [v.title for v in wanted.variants])
         tasks = unfinished(wanted.dataset, records, progress, retry=wanted.retry)
+        failed: dict[str, str] = {}
         start = perf_counter()
         stack.callback(progress.close)
         with closing(spread(tasks, wanted.variants)) as answered:
@@ -145,10 +153,13 @@ def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 proces
                 for n, record in zip(task.variants, found, strict=True):
                     records[n].append(record)
                     progress.add(n, record)
+                    if "problem" in record:
+                        failed[task.name] = task.path
                 progress.done(new=True)
         seconds = perf_counter() - start
         progress.close()
         report = gather(wanted.dataset, wanted.classes, wanted.variants, records)
+        report.unusable += _gone(report, failed, total)
         if wanted.judge:
             report.judged = against.judge(report, wanted.dataset, wanted.judge)
         report.time = _time(report, progress.new, seconds, where)
@@ -162,6 +173,17 @@ def _count(dataset: Dataset) -> int:
         return total
     reasons = (f" ({e.name}: {e.reason})" for e in dataset if isinstance(e, Unusable))
     raise ValueError(f"DIR: no picture with a class in {dataset.name}{next(reasons, '')}")
+
+
+def _gone(report: Report, failed: Mapping[str, str], total: int) -> list[tuple[str, str]]:
+    """Photos that were there at the beginning: a table names them still, a folder does not."""
+    named = dict(report.unread)
+    gone = [n for n, path in failed.items() if n not in named and not os.path.lexists(path)]
+    said = [(name, "was there at the beginning, and is gone") for name in gone]
+    if (fewer := total - report.photos - len(gone)) > 0:
+        fewer_said = f"{counted(fewer, 'photo', 'photos')} fewer than at the beginning"
+        said.append((report.dataset, fewer_said))
+    return said
 
 
 def _time(report: Report, new: int, seconds: float, where: str) -> dict[str, Any]:
