@@ -18,10 +18,18 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Shared(Quiet):
+    """Lets pages of other addresses have its files, as public addresses of libraries do."""
+
+    def end_headers(self):
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
+
 @contextmanager
-def address_of(folder: Path) -> Iterator[str]:
+def address_of(folder: Path, *, shared: bool = False) -> Iterator[str]:
     """The address of a folder, on a free port of this machine."""
-    handler = functools.partial(Quiet, directory=str(folder))
+    handler = functools.partial(Shared if shared else Quiet, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -35,7 +43,7 @@ def address_of(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def watched_tab(browser, served, **context):
-    """A new tab, and what went wrong in it; another host than `served` is never reached."""
+    """A new tab, and what went wrong in it; no address but `served`, or several, is reached."""
     opened = browser.new_context(
         **{"viewport": DESK, "color_scheme": "light", "reduced_motion": "reduce", **context}
     )
@@ -56,7 +64,7 @@ def watched_tab(browser, served, **context):
         wrong.append(f"another host: {route.request.url}")
         route.abort()
 
-    inside = (served, "data:", "blob:", "about:")
+    inside = (*([served] if isinstance(served, str) else served), "data:", "blob:", "about:")
     opened.route(lambda url: not url.startswith(inside), outside)
     try:
         yield page, wrong

@@ -7,12 +7,16 @@ of another host. How long the first result takes is printed and not asserted.
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 from chapters.execute import ROOT, VOLATILE
 from chapters.make import sources
-from tests.chapters.browsing import DESK, TELEPHONE, opened, serious, watched_tab
+from chapters.site import runtime
+from chapters.site.extension import policy
+from chapters.site.live.laid import lay
+from tests.chapters.browsing import DESK, TELEPHONE, address_of, opened, serious, watched_tab
 
 pytestmark = pytest.mark.slow
 
@@ -222,3 +226,28 @@ def test_axe_finds_nothing_serious_on_a_page_whose_cells_have_run(browser, live,
         assert "UserWarning: old" in chapter.cells[3].shown
         assert serious(axe.run(page)) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_a_python_at_another_address_is_used_from_there(browser, site, python_for_pages, tmp_path):
+    """As the published pages use the public one, for which a second server stands here."""
+    html = tmp_path / "html"
+    shutil.copytree(site, html)
+    with address_of(python_for_pages, shared=True) as elsewhere, address_of(html) as address:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runtime, "ADDRESS", elsewhere)
+            lay(html, None)
+        assert not (html / "live" / "pyodide").exists()
+        with watched_tab(browser, (address, elsewhere)) as (page, wrong):
+            page.set_default_timeout(WAIT)
+            cell = Chapter(page, address, "01_one_pixel").cells[0]
+            assert cell.run("import sys, numpy\nsys.platform").startswith("ran in")
+            assert cell.shown.strip() == "'emscripten'"
+            assert wrong == []
+
+
+def test_the_policy_of_the_photo_page_names_no_address_but_pythons():
+    said = policy("https://python.example/v1/")
+    assert "connect-src 'self' https://python.example/v1/;" in said
+    assert "connect-src 'self';" in policy("")
+    assert "://" not in policy("")
+    assert "'unsafe-eval'" not in policy("")
