@@ -23,7 +23,8 @@ from refnet.oracle.check import ANYTHING, all_questions, ask
 from refnet.oracle.diagnose import explain
 from refnet.oracle.junit import told
 from refnet.oracle.results import Result
-from refnet.oracle.suites import SUITES, WHOLE, Question
+from refnet.oracle.suites import SUITES, Question
+from refnet.oracle.whole import WHOLE
 
 ROOT = "refnet"  # the first part of every id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from refnet.oracle.bundle_format import SUITES
+from refnet.oracle.bundle_format import ALL, SUITES
 
 SHOWN = 10  # cases without an answer that are named
 
@@ -15,7 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="WHAT", required=True)
     write = verbs.add_parser("write", help="write a bundle: safetensors and one JSON manifest")
     write.add_argument("folder", metavar="DIR", type=Path, help="a new or an empty folder")
-    write.add_argument("--suite", default="all", choices=(*SUITES, "all"), help="(all)")
+    write.add_argument(
+        "--suite",
+        default="all",
+        choices=(*SUITES, "all"),
+        help=f"(all: {', '.join(ALL)})",
+    )
     write.add_argument(
         "--size", type=int, default=32, metavar="N", help="of the networks' input: 32, 64, ... (32)"
     )

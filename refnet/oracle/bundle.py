@@ -26,22 +26,26 @@ from typing import Any
 
 from refnet import arguments
 from refnet.backend import Case
-from refnet.models import build
-from refnet.network import CONVENTIONS, Layer, Network
+from refnet.network import Layer, Network
 from refnet.oracle import probes
-from refnet.oracle.bundle_format import SUITES, Recipe, Writer
+from refnet.oracle.bundle_format import ALL, SUITES, Recipe, Writer
 from refnet.oracle.bundle_network import layout, layout_of, to_data
 from refnet.oracle.bundle_preprocess import add_preprocess
 from refnet.oracle.exact import exact_case, largest_sum, reach_of
 from refnet.oracle.suites import questions
 from refnet.oracle.units import units_of
+from refnet.oracle.whole import exact_networks, random_networks
 from refnet.run import run
+
+# Whole numbers are stored: of the networks with heads thinner ones, that a bundle may be mailed.
+ALPHA = {"v1": 1.0, "v2": 1.0, "ssdlite": 0.25, "deeplab": 0.25}
 
 
 def write(folder: Path, suite: str = "all", *, size: int = 32) -> dict[str, int]:
     """Write a bundle into a new or empty folder; returns each file's size in bytes.
 
-    suite: one of SUITES, or "all". size: the resolution of the networks and of preprocessing.
+    suite: one of SUITES, or "all" for those of ALL. size: the resolution of preprocessing and of
+        the networks; of a second one, where a suite has two, it is twice that.
     The folder is there whole or not at all. Raises ValueError where it has something in it, and
     for a size at which a network's means are not exact (32, 64, 128 and 256 are right).
     """
@@ -71,7 +75,8 @@ def collect(suite: str, size: int) -> Writer:
     from refnet import __version__
 
     writer = Writer(f"refnet {__version__}")
-    if suite in ("ops", "all"):
+    wanted = ALL if suite == "all" else (suite,)
+    if "ops" in wanted:
         for question in questions("ops"):
             if question.kind == "exact":
                 add_exact(writer, "ops", question.case, question.case.id)
@@ -79,30 +84,29 @@ def collect(suite: str, size: int) -> Writer:
                 add_random(writer, "ops", question.case.network, question.case.id, batch=2)
         for case in probes.cases():
             add_exact(writer, "ops", case, case.id, kind="probe")
-    for model in ("v1", "v2"):
-        if suite in (model, "all"):
-            _add_networks(writer, model, size)
-    if suite in ("preprocess", "all"):
+    for model, alpha in ALPHA.items():
+        if model in wanted:
+            _add_networks(writer, model, alpha, size)
+    if "preprocess" in wanted:
         add_preprocess(writer, size)
     return writer
 
 
-def _add_networks(writer: Writer, model: str, size: int) -> None:
+def _add_networks(writer: Writer, model: str, alpha: float, size: int) -> None:
     """Both paddings share one set of weights, and one picture."""
     for conventions in ("tensorflow", "pytorch"):
-        plain = build(
-            model, resolution=size, conventions=CONVENTIONS[conventions], batch_norm=False
-        )
-        shared = plain.name
-        named = replace(plain.cut(["classifier"]), name=f"{shared}-{conventions}")
-        try:
-            case = exact_case(named, shared)
-        except ValueError as problem:
-            raise ValueError(f"size: {size}: {problem}") from None
-        add_exact(writer, model, replace(case, id=named.name), shared)
-        unfolded = build(model, alpha=0.5, resolution=size, conventions=CONVENTIONS[conventions])
-        unfolded = replace(unfolded, name=f"{unfolded.name}-{conventions}")
-        add_random(writer, model, unfolded, unfolded.name, batch=1)
+        for plain in exact_networks(model, conventions, alpha=alpha, resolution=size):
+            named = replace(plain, name=f"{plain.name}-{conventions}")
+            try:
+                case = exact_case(named, plain.name)
+            except ValueError as problem:
+                raise ValueError(f"size: {size}: {problem}") from None
+            add_exact(writer, model, replace(case, id=named.name), plain.name)
+        for unfolded in random_networks(model, conventions, alpha=0.5, resolution=size):
+            name = f"{unfolded.name}-{conventions}"
+            if name in writer.networks:  # as thin as the one of whole numbers
+                name = f"{name}-random"
+            add_random(writer, model, replace(unfolded, name=name), name, batch=1)
 
 
 def add_exact(writer: Writer, suite: str, case: Case, seeds: str, kind: str = "exact") -> None:

@@ -25,7 +25,8 @@ Array = np.ndarray[Any, Any]
 
 FORMAT, VERSION = "refnet golden bundle", 1
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
-SUITES = ("ops", "v1", "v2", "preprocess")
+SUITES = ("ops", "v1", "v2", "preprocess", "ssdlite", "deeplab")
+ALL = SUITES[:4]  # what "all" writes: detection and segmentation are asked for by name
 
 CONVENTIONS = {
     "axes": "N batch, H rows, W columns, C channels. Kernels: I inputs of a group, O outputs, "

@@ -152,7 +152,8 @@ class Situation:
         layer = self.kernel_layer
         if any(x.ndim != 4 for x in self.inputs.values()) or not self.network.layers:
             return None
-        if any("pool" in own.op or own.op in ("dense", "softmax") for own in self.network.layers):
+        whole = ("dense", "softmax", "resize_bilinear")  # an output depends on more than its top
+        if any("pool" in own.op or own.op in whole for own in self.network.layers):
             return None
         known = {feed: x[:, :rows] for feed, x in self.inputs.items()}
         cut = replace(self, inputs=known)

@@ -27,10 +27,10 @@ from refnet.layer import (
     PoolAttrs,
     ResizeAttrs,
 )
-from refnet.models import build
-from refnet.network import CONVENTIONS, Network
+from refnet.network import Network
 from refnet.oracle.exact import exact_case, reach_of
 from refnet.oracle.seeded import seed_of, uniform, words
+from refnet.oracle.whole import WHOLE, exact_networks, random_networks
 from refnet.run import run
 
 Array = np.ndarray[Any, Any]
@@ -96,10 +96,6 @@ RESIZES: list[tuple[Any, ...]] = [
     (33, 6, 3, (257, 6), "aligned"),
 ]
 SUITES = ("ops", "v1", "v2", "all", "ssdlite", "deeplab", "special")  # "all" is the first three
-# Of the networks that do something else with MobileNet: up to where numbers stay whole, and
-# the sizes at which the mean of DeepLab's map is over a power of two.
-WHOLE = {"ssdlite": [f"{head}{k}" for head in ("box", "class") for k in range(6)],
-         "deeplab": ["classifier"]}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -252,13 +248,11 @@ def networks(model: str, *, bits: int = 24) -> Iterator[Question]:
     'mobilenet_v1_1.0_64-tensorflow'
     """
     for conventions in ("tensorflow", "pytorch"):
-        plain = build(model, resolution=64, conventions=CONVENTIONS[conventions], batch_norm=False)
-        name = f"{plain.name}-{conventions}"
-        case = exact_case(plain.cut(WHOLE.get(model, ["classifier"])), name)
-        yield Question(model, "exact", case)
-        unfolded = build(model, alpha=0.5, resolution=96, conventions=CONVENTIONS[conventions])
-        name = f"{unfolded.name}-{conventions}"
-        yield Question(model, "random", random_case(unfolded, name, bits=bits, batch=1))
+        for plain in exact_networks(model, conventions, resolution=64):
+            yield Question(model, "exact", exact_case(plain, f"{plain.name}-{conventions}"))
+        for unfolded in random_networks(model, conventions, alpha=0.5, resolution=96):
+            name = f"{unfolded.name}-{conventions}"
+            yield Question(model, "random", random_case(unfolded, name, bits=bits, batch=1))
 
 
 def _single(

@@ -13,7 +13,8 @@ from refnet.network import Network
 from refnet.oracle.adapters.engine import Engine
 from refnet.oracle.check import ask
 from refnet.oracle.exact import exact_case
-from refnet.oracle.suites import WHOLE, Question, operations, random_case
+from refnet.oracle.suites import Question, operations, random_case
+from refnet.oracle.whole import WHOLE
 
 
 def asked() -> dict[str, Case]:

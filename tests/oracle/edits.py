@@ -178,6 +178,30 @@ def pads(name: str, top: int, bottom: int, left: int, right: int) -> Edit:
     return edit
 
 
+def attributes(name: str, **values: Any) -> Edit:
+    """Other attributes of a node, whether it had them or not."""
+
+    def edit(model: onnx.ModelProto) -> None:
+        target = node(model, name)
+        kept = [a for a in target.attribute if a.name not in values]
+        del target.attribute[:]
+        made = (helper.make_attribute(key, value) for key, value in values.items())
+        target.attribute.extend([*kept, *made])
+
+    return edit
+
+
+def reordered(name: str, *order: int) -> Edit:
+    """A node's inputs in another order, or some of them more than once."""
+
+    def edit(model: onnx.ModelProto) -> None:
+        target = node(model, name)
+        inputs = list(target.input)
+        target.input[:] = [inputs[k] for k in order]
+
+    return edit
+
+
 def epsilon(name: str, value: float) -> Edit:
     def edit(model: onnx.ModelProto) -> None:
         attribute(model, name, "epsilon").f = value

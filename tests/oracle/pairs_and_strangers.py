@@ -73,7 +73,6 @@ def strangers() -> list[Plant]:
     plant("clipped at 5", V1_BLOCK3, "block3.depthwise.activation",
           after("block3.depthwise.activation", step("Min", np.float32(5))))  # fmt: skip
     plant("clipped at 5", "relu6 random", "y", after("y", step("Min", np.float32(5))))
-    plant("dilation not done", "conv2d-7 exact", "y", undilated("y"))
     plant("a kernel moved by one tap", V1_BLOCK6, "block6.depthwise",
           change("block6.depthwise.weight", lambda w: np.roll(w, 1, 3)))  # fmt: skip
     plant("a kernel moved by one tap", "conv2d-0-bias random", "y",
@@ -92,20 +91,6 @@ def strangers() -> list[Plant]:
     plant("a batch of copies", "conv2d-0 exact", "y",
           after("y", step("Gather", np.array([0, 0]), axis=0)))  # fmt: skip
     return made
-
-
-def undilated(name: str) -> Edit:
-    """Nine neighbouring taps, and a padding with which the shape stays."""
-
-    def edit(model) -> None:
-        target = next(n for n in model.graph.node if n.name == name)
-        for attribute in target.attribute:
-            if attribute.name == "dilations":
-                attribute.ints[:] = [1, 1]
-            elif attribute.name == "pads":
-                attribute.ints[:] = [1, 1, 1, 1]
-
-    return edit
 
 
 def moved(w: np.ndarray) -> np.ndarray:

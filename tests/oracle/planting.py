@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib import cbook
@@ -11,10 +11,12 @@ from matplotlib import cbook
 from refnet import image, load, run
 from refnet.backend import Arithmetic, Case
 from refnet.models import build
+from refnet.network import TENSORFLOW, Network
 from refnet.oracle.check import ask
 from refnet.oracle.diagnose import Diagnosis, diagnosis_of
 from refnet.oracle.exact import exact_case
 from refnet.oracle.suites import Question, operations, random_case
+from refnet.oracle.whole import WHOLE
 from refnet.preprocessing import preprocess
 from tests.oracle.edits import Edit, Planted
 
@@ -54,10 +56,25 @@ def network(model: str, side: int) -> Case:
     return Case("photo", built, tensors, inputs, run(built, tensors, inputs, taps=names))
 
 
+def task(model: str) -> Network:
+    """A small detector, or a segmenter with its pyramid on a map of 8 x 8; five classes."""
+    more = {"output_stride": 8, "aspp": True, "divisor": 4} if model == "deeplab" else {}
+    five = replace(TENSORFLOW, classes=5)
+    return build(model, alpha=0.25, resolution=64, conventions=five, batch_norm=False, **more)
+
+
 @functools.cache
 def question(where: str) -> Question:
-    """ "conv2d-1 exact", "v1 whole", "v1 exact", or a piece: "v1 block1.pointwise..pool"."""
+    """ "conv2d-1 exact", "v1 whole", "v1 exact", a piece of a network with its shipped weights,
+    "v1 block1.pointwise..pool", or of a small one of the others,
+    "deeplab exact projection..upsampled"."""
     first, _, rest = where.partition(" ")
+    if first in WHOLE:
+        kind, _, place = rest.partition(" ")
+        feed, _, end = place.partition("..")
+        piece = task(first).cut([end], inputs=[feed])
+        make = exact_case if kind == "exact" else random_case
+        return Question(first, kind, make(piece, where, batch=1))
     if first not in ("v1", "v2"):
         made = dict(operations())[first]
         make = exact_case if rest == "exact" else random_case

@@ -29,6 +29,7 @@ from tests.oracle.edits import (
     transpose,
 )
 from tests.oracle.planting import Plant
+from tests.oracle.task_plants import task_plants
 
 HALF, BRAIN = TensorProto.FLOAT16, TensorProto.BFLOAT16
 MEAN, STD = (np.float32(a) for a in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
@@ -266,6 +267,7 @@ def plants() -> list[Plant]:
     plant(name, "missing", V1_HEAD, "softmax", operator("softmax", "Identity"))
     plant(name, "twice", V2_HEAD, "softmax", after("softmax", step("Softmax", axis=1)))
     plant(name, "too many", "dense-2-bias random", "y", after("y", step("Softmax", axis=1)))
+    made += task_plants()
     name = "factors in fewer bits"
     for where, layer in ((V1_BLOCK3, "block3.pointwise"), (V2_BLOCK13, "block13.project")):
         for bits, form in ((11, "tf32"), (8, "bfloat16")):

@@ -3,7 +3,7 @@
 The adapters of `refnet check` hold engines still, to judge their numbers; here each one runs as
 its own documentation has it for speed. All get the same folded network in float32, and an input
 that lies in the engine's own layout. Timed is what a caller waits for: from that array to the
-logits as a NumPy array.
+logits, or all outputs, as NumPy arrays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def refnet(job: Job) -> Engine:
     from refnet.engine import Tricks, plan
 
     checkpoint = job.checkpoint()
-    (output,) = checkpoint.network.outputs
+    outputs = checkpoint.network.outputs
     ready = plan(
         checkpoint.network,
         checkpoint.tensors,
@@ -30,8 +30,13 @@ def refnet(job: Job) -> Engine:
         tricks=Tricks.without(*job.options.get("without", ())),
     )
     x = job.nhwc()
+
+    def answers() -> list[Array]:
+        made = ready(x)
+        return [made[name] for name in outputs]
+
     return Engine(
-        run=lambda: ready(x)[output],
+        run=answers,
         products=tuple(ready.products()),
         split=lambda rounds: dict(ready.time_split(x, rounds=rounds)),
         close=ready.close,
@@ -43,9 +48,13 @@ def ops(job: Job) -> Engine:
     from refnet.run import run
 
     checkpoint = job.checkpoint()
-    (output,) = checkpoint.network.outputs
-    x = job.nhwc()
-    return Engine(lambda: run(checkpoint.network, checkpoint.tensors, x)[output])
+    x, outputs = job.nhwc(), checkpoint.network.outputs
+
+    def answers() -> list[Array]:
+        made = run(checkpoint.network, checkpoint.tensors, x)
+        return [made[name] for name in outputs]
+
+    return Engine(answers)
 
 
 def gemm_floor(job: Job) -> Engine:
@@ -88,7 +97,7 @@ def onnxruntime(job: Job) -> Engine:
     options.log_severity_level = 3  # errors only
     session = engine.InferenceSession(job.file(ONNX), options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: job.nchw()}
-    return Engine(lambda: session.run(None, feed)[0])
+    return Engine(lambda: session.run(None, feed), nchw=True)
 
 
 def litert(job: Job) -> Engine:
@@ -97,14 +106,13 @@ def litert(job: Job) -> Engine:
     interpreter = engine.Interpreter(model_path=job.file(TFLITE), num_threads=job.threads)
     interpreter.allocate_tensors()
     feed = interpreter.get_input_details()[0]["index"]
-    found = interpreter.get_output_details()[0]["index"]
+    found = [detail["index"] for detail in interpreter.get_output_details()]
     x = job.nhwc()
 
-    def run() -> Array:
+    def run() -> list[Array]:
         interpreter.set_tensor(feed, x)
         interpreter.invoke()
-        answer: Array = interpreter.get_tensor(found)
-        return answer
+        return [interpreter.get_tensor(index) for index in found]
 
     return Engine(run)
 
@@ -119,7 +127,11 @@ def openvino(job: Job) -> Engine:
     }
     request = engine.Core().compile_model(job.file(ONNX), "CPU", said).create_infer_request()
     x = job.nchw()
-    return Engine(lambda: np.asarray(request.infer([x])[0]))
+
+    def run() -> list[Array]:
+        return [np.asarray(a) for a in request.infer([x]).values()]
+
+    return Engine(run, nchw=True)
 
 
 def opencv(job: Job) -> Engine:
@@ -128,14 +140,13 @@ def opencv(job: Job) -> Engine:
     engine.setNumThreads(job.threads)
     net = engine.dnn.readNetFromONNX(job.file(ONNX))
     net.setPreferableBackend(engine.dnn.DNN_BACKEND_OPENCV)
-    x = job.nchw()
+    x, names = job.nchw(), job.outputs()
 
-    def run() -> Array:
+    def run() -> list[Array]:
         net.setInput(x)
-        answer: Array = net.forward()
-        return answer
+        return list(net.forward(names))
 
-    return Engine(run)
+    return Engine(run, nchw=True)
 
 
 def onnx_reference(job: Job) -> Engine:
@@ -143,11 +154,11 @@ def onnx_reference(job: Job) -> Engine:
     engine: Any = import_module("onnx.reference")
     evaluator = engine.ReferenceEvaluator(job.file(ONNX))
     feed = {evaluator.input_names[0]: job.nchw()}
-    return Engine(lambda: evaluator.run(None, feed)[0])
+    return Engine(lambda: evaluator.run(None, feed), nchw=True)
 
 
 def torch(job: Job) -> Engine:
     """PyTorch, eagerly. options: `channels_last`, its own advice for convolutions on a CPU."""
     from refnet.apps.bench.torch import ready
 
-    return Engine(ready(job))
+    return Engine(ready(job), nchw=True)

@@ -5,7 +5,8 @@ Kept apart from the writing, so that a process that only reads carries no more t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from refnet.network import Network
 
 Array = np.ndarray[Any, Any]
 
-CHECKPOINT, INPUT = "folded.safetensors", "input.npy"
+CHECKPOINT, INPUT, OUTPUTS = "folded.safetensors", "input.npy", "outputs.json"
 ONNX, TFLITE = "model.onnx", "model.tflite"
 
 
@@ -46,34 +47,55 @@ class Job:
         """The input, (1, M, H, W) float32."""
         return np.ascontiguousarray(self.nhwc().transpose(0, 3, 1, 2))
 
+    def outputs(self) -> list[str]:
+        """The names of the network's outputs, in their order."""
+        names: list[str] = json.loads((self.folder / OUTPUTS).read_text("utf-8"))
+        return names
+
     def checkpoint(self) -> Checkpoint:
-        """The folded checkpoint, float32, its network ending at the logits."""
+        """The folded checkpoint, float32, its network ending at the logits, where it has such."""
         checkpoint = load(self.folder / CHECKPOINT)
         return replace(checkpoint, network=to_logits(checkpoint.network))
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine made ready. run: one image's logits, (1, classes) float32.
+    """An engine made ready. run: one image's outputs in their order, float32; one needs no list.
+
+    nchw: whether its maps have their channels before their rows.
 
     products: (rows, inner, columns) of the matrix products of one image, where it can tell.
     split: its seconds by kind of work, the median of so many runs, where it can tell.
     """
 
-    run: Callable[[], Array]
+    run: Callable[[], Array | Sequence[Array]]
     products: tuple[tuple[int, int, int], ...] = ()
     split: Callable[[int], dict[str, float]] | None = None
     close: Callable[[], object] = lambda: None
+    nchw: bool = False
+
+    def answer(self) -> list[float]:
+        """All numbers of all outputs, one after the other, channels last.
+
+        >>> Engine(lambda: np.arange(8.0).reshape(1, 2, 2, 2), nchw=True).answer()
+        [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]
+        """
+        made = self.run()
+        found: list[float] = []
+        for a in [made] if isinstance(made, np.ndarray) else made:
+            turned = a.transpose(0, 2, 3, 1) if self.nchw and a.ndim == 4 else a
+            found += turned.ravel().tolist()
+        return found
 
 
 def to_logits(network: Network) -> Network:
-    """The network without the softmax at its end, where it has one.
+    """The network without the softmax at its end, where it has one output and this is it.
 
     >>> from refnet.models import mobilenet_v1
     >>> to_logits(mobilenet_v1()).outputs
     ('classifier',)
     """
     if len(network.outputs) != 1:
-        raise ValueError(f"model: {len(network.outputs)} outputs, expected one to compare")
+        return network
     last = network[network.outputs[0]]
     return network.cut(last.inputs) if last.op == "softmax" else network

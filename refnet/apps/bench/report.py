@@ -71,11 +71,11 @@ def heading(report: Report) -> str:
         f"{said['processor']}, {said['cores']} cores; {said['platform']}; "
         f"Python {said['Python']}; NumPy {said['NumPy']}",
         "One image, float32, batch norm folded, from an input in the engine's own layout to the "
-        "logits.",
+        "logits, or to all outputs.",
         f"ms: the median call of the quietest of {report.rounds} round(s); spread: how much longer "
         "the loudest round's was.",
-        "|error|: the largest difference of a logit from the float64 oracle's; all name its five "
-        "best classes.",
+        "|error|: the largest difference of a number from the float64 oracle's; all name its five "
+        "best classes, or are right as a line says.",
     ]
     if report.unpinned and report.pinned:
         lines.append(f"without {', '.join(f'{k}={v}' for k, v in report.pinned.items())}")

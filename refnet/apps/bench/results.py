@@ -83,7 +83,7 @@ class Run:
     (1.0, None, 100352000)
 
     split: refnet's seconds by kind of work. products: (rows, inner, columns) of refnet's matrix
-    products. blas: what multiplied in refnet's process.
+    products. blas: what multiplied in refnet's process. criterion: when an answer is right.
     """
 
     model: str
@@ -94,6 +94,7 @@ class Run:
     blas: str = ""
     split: Mapping[str, float] = field(default_factory=dict)
     products: tuple[tuple[int, int, int], ...] = ()
+    criterion: str = ""
 
     def line(self, name: str) -> Line | None:
         """The line of an engine that was timed, or None."""

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from refnet.apps.bench.judging import criterion, judged
 from refnet.apps.bench.peers import FLOOR, Entry
 from refnet.apps.bench.process import Worker, WorkerError, worker_environment
-from refnet.apps.bench.question import Question, judged
+from refnet.apps.bench.question import Question
 from refnet.apps.bench.results import Line, Round, Run, title
 
 SECONDS, ITERATIONS = 0.25, 10  # of one engine in one round, at least: both
@@ -65,6 +66,7 @@ def compare(question: Question, entries: Sequence[Entry], setting: Setting) -> R
         blas[0] or blas[-1],  # the floor's, where refnet was refused
         split,
         own.products,
+        criterion(question.network),
     )
 
 
@@ -117,7 +119,7 @@ class _Runner:
     def _judge(self, answer: list[float], when: str) -> None:
         if not self._answers:
             return
-        verdict = judged(np.array(answer), self._question.expected)
+        verdict = judged(np.array(answer), self._question.expected, self._question.network)
         difference = max(verdict.difference, self.line.difference or 0.0)
         self.line = replace(self.line, difference=difference, best=verdict.best)
         if verdict.wrong:

@@ -25,7 +25,8 @@ def text(run: Run) -> str:
     refnet  0.1.0    8.00   +25 %      1.00              -     105        -
     """
     timed = sorted((line for line in run.lines if line.timed), key=lambda line: line.quietest)
-    parts = [f"{title(run.network, run.threads)}, {run.asked}", ""]
+    parts = [f"{title(run.network, run.threads)}, {run.asked}"]
+    parts += [run.criterion, ""] if run.criterion else [""]
     if timed:
         parts.append(align(flush_right([HEAD, *(_row(run, line) for line in timed)], 2)))
     parts += [f"not timed: {line.name}: {line.refused}" for line in run.lines if line.refused]

@@ -20,8 +20,8 @@ from refnet.network import Network
 Step = Callable[..., Any]  # tensors -> tensor
 
 
-def ready(job: Job) -> Callable[[], Array]:
-    """Logits of the job's input; options: `channels_last`, the order of a map's axes in memory."""
+def ready(job: Job) -> Callable[[], list[Array]]:
+    """The job's outputs, NCHW; options: `channels_last`, the order of a map's axes in memory."""
     torch: Any = import_module("torch")
     torch.set_num_threads(job.threads)
     checkpoint = job.checkpoint()
@@ -30,17 +30,16 @@ def ready(job: Job) -> Callable[[], Array]:
     x = torch.from_numpy(job.nchw()).to(memory_format=_order(torch, channels_last))
     (name,) = checkpoint.network.inputs
 
-    def run() -> Array:
-        answer: Array = forward({name: x}).numpy()
-        return answer
+    def run() -> list[Array]:
+        return [answer.numpy() for answer in forward({name: x})]
 
     return run
 
 
 def forward_of(
     network: Network, tensors: Mapping[str, Array], *, channels_last: bool
-) -> Callable[[Mapping[str, Any]], Any]:
-    """From NCHW tensors by name to the network's only output.
+) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """From NCHW tensors by name to the network's outputs.
 
     Raises NotImplementedError for batch norm, which is to be folded, and for a mean over windows
     that overhang a map on one side alone.
@@ -48,23 +47,24 @@ def forward_of(
     torch: Any = import_module("torch")
     order = _order(torch, channels_last)
     steps = [(layer, _step(torch, network, layer, tensors, order)) for layer in network.layers]
-    (output,) = network.outputs
     last = {name: layer.name for layer in network.layers for name in layer.inputs}
     over = {  # let go when its last reader has run, as a module's local variable would be
         layer.name: [
-            n for n in dict.fromkeys(layer.inputs) if last[n] == layer.name and n != output
+            n
+            for n in dict.fromkeys(layer.inputs)
+            if last[n] == layer.name and n not in network.outputs
         ]
         for layer in network.layers
     }
 
-    def forward(inputs: Mapping[str, Any]) -> Any:
+    def forward(inputs: Mapping[str, Any]) -> list[Any]:
         known = dict(inputs)
         with torch.inference_mode():
             for layer, step in steps:
                 known[layer.name] = step(*(known[name] for name in layer.inputs))
                 for name in over[layer.name]:
                     del known[name]
-        return known[output]
+        return [known[name] for name in network.outputs]
 
     return forward
 

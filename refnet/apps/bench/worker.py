@@ -47,7 +47,7 @@ def serve(questions: IO[str], replies: IO[str]) -> None:
         try:
             if engine is None:
                 engine = _built(said)
-                answer = {"answer": engine.run().ravel().tolist(), "products": engine.products}
+                answer = {"answer": engine.answer(), "products": engine.products}
             else:
                 answer = _answered(engine, said)
         except Exception as problem:  # whatever a stranger's engine may raise
@@ -143,7 +143,7 @@ def _answered(engine: Engine, said: dict[str, Any]) -> dict[str, Any]:
             memory = peak_bytes()  # before anything else is imported
             from refnet.oracle.environment import blas
 
-            return {"rss": memory, "blas": blas(), "answer": engine.run().ravel().tolist()}
+            return {"rss": memory, "blas": blas(), "answer": engine.answer()}
     raise ValueError(f"ask: {said['ask']!r}, expected round, split or about")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from refnet.oracle.mistakes import inputs, kernels, layers
+from refnet.oracle.mistakes import boxes, inputs, kernels, layers, maps
 from refnet.oracle.situation import Situation, Variants
 
 
@@ -45,6 +45,16 @@ MISTAKES = (
         "padding for another size", "SAME padding worked out from the wrong axes",
         "SAME needs the map's rows and columns (onnx.reference 1.14 to 1.22 took batch and "
         "channels: update it)", kernels.padding_of_another_size,
+    ),
+    Mistake(
+        "dilation", "the taps of a kernel lie at another distance, or side by side",
+        "at output stride 16 or 8 a layer whose stride is taken keeps the dilation of those "
+        "before it; the next ones have twice that", maps.dilation,
+    ),
+    Mistake(
+        "padding of a dilated window", "put on one side, or worked out as if it were not dilated",
+        "pad for the window's reach, (kernel - 1) * dilation + 1, half of it on each side",
+        maps.dilated_padding,
     ),
     Mistake(
         "stride phase", "the window starts at another pixel",
@@ -107,6 +117,17 @@ MISTAKES = (
     Mistake("residual too many", "added where the network has none",
             "V2 adds a block's input only where stride is 1 and the channels agree",
             layers.residual_too_many),
+    Mistake(
+        "corners of a resize", "pixels at other places, or the nearest in place of a mean",
+        "align_corners=True for \"aligned\", half_pixel_centers=True for \"half-pixel\", neither "
+        "for \"asymmetric\" (TensorFlow); ONNX's coordinate_transformation_mode; mode linear",
+        maps.corners,
+    ),
+    Mistake(
+        "order of a concatenation", "its parts in another order, or one of them twice",
+        "the layer's inputs say the order; DeepLab's pooled branch comes first in TensorFlow, last "
+        "in torchvision", maps.joined,
+    ),
     Mistake("bias", "missing, or added twice",
             "folding turns beta - mean * scale into the bias: add it once", layers.bias),
     Mistake("tap lost", "one position of the kernel is not read",
@@ -117,6 +138,19 @@ MISTAKES = (
             layers.classes),
     Mistake("softmax", "missing, twice, or where logits were asked for",
             "compare logits with logits", layers.softmax),
+    Mistake(
+        "sigmoid", "missing, twice, or where logits were asked for",
+        "a detector's scores are each a sigmoid of its own, once, and no softmax", boxes.sigmoid,
+    ),
+    Mistake(
+        "order of box numbers", "x for y, size for centre, or number by number and not box by box",
+        "channel = box * 4 + number, and box * classes + class; numbers are y, x, height, width",
+        boxes.box_order,
+    ),
+    Mistake(
+        "variances of boxes", "divided by 10 and 5 in the network as well as in decoding",
+        "leave the network's numbers alone: decoding divides by 10, 10, 5 and 5", boxes.variances,
+    ),
     Mistake(
         "factors in fewer bits", "products of numbers that were rounded first",
         "TF32 off (torch.backends.cuda.matmul.allow_tf32 = False), precision hints to float32, or "

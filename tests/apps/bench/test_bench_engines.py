@@ -73,7 +73,7 @@ def test_the_pytorch_that_is_timed_is_right_on_every_operation(channels_last):
 
             def run(inputs):
                 given = {name: to_nchw(a.astype(np.float32)) for name, a in inputs.items()}
-                said = forward({name: torch.from_numpy(a) for name, a in given.items()})
+                (said,) = forward({name: torch.from_numpy(a) for name, a in given.items()})
                 return {output: to_nhwc(said.numpy())}
 
             return run

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from refnet.apps.bench.question import judged
+from refnet.apps.bench.judging import judged
 from refnet.apps.bench.results import Line, Round, Run
 from refnet.apps.bench.worker import timed
 
