@@ -54,12 +54,15 @@ def read(path: Path) -> Checkpoint:
     >>> read(manifest.entry("v1").path).network.name
     'mobilenet_v1_1.0_224'
     """
+    hint = f"`refnet weights convert {path} --as MODEL -o OUT` makes a checkpoint of it"
+    if path.suffix.lower() != ".safetensors":
+        from refnet.checkpoints.convert import FORMATS  # which needs this module
+
+        if path.suffix.lower() in FORMATS:
+            raise ValueError(f"{path}: another framework's file; {hint}")
     tensors, metadata = tensors_of(path)
     if KEY not in metadata:
-        raise ValueError(
-            f"{path}: safetensors without refnet's description; "
-            f"`refnet weights convert {path} --as MODEL -o OUT` makes a checkpoint of it"
-        )
+        raise ValueError(f"{path}: safetensors without refnet's description; {hint}")
     try:
         return describe(json.loads(metadata[KEY]), tensors)
     except (ValueError, RecursionError) as problem:

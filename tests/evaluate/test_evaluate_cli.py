@@ -54,6 +54,30 @@ def test_both_models_by_default_each_by_its_own_recipe(labelled, tmp_path, capsy
     assert stored == said
 
 
+@pytest.mark.parametrize("out", ["evaluation", "."])
+@pytest.mark.parametrize("layout", ["folders", "flat"])
+def test_reports_that_lie_among_the_photos_are_none_of_them(
+    tmp_path, capsys, monkeypatch, layout, out
+):
+    """`refnet evaluate .`, whose --out lies in it or is it: the second time there are reports."""
+    (tmp_path / "457").mkdir()
+    (tmp_path / "457" / "photo_1.jpg").write_bytes(GRACE.read_bytes())
+    (tmp_path / "truth.txt").write_text("n02883205\n")
+    monkeypatch.chdir(tmp_path)
+    words = [
+        ".",
+        "--model",
+        "v1",
+        "--out",
+        out,
+        *(["--labels", "truth.txt"] if layout == "flat" else []),
+    ]
+    found = [printed(capsys, *words) for _ in range(2)]
+    assert [each.pop("time")["new"] for each in found] == [1, 0]
+    assert found[0] == found[1]
+    assert (found[0]["photos"], found[0]["not_pictures_by_name"]) == (1, 1)
+
+
 def test_recipes_change_the_answer_and_the_report_says_on_which_photo(labelled, tmp_path, capsys):
     words = [labelled, "--model", "v1", "--against", "tf-slim", "squash", "--out", tmp_path]
     (pair,) = printed(capsys, *words)["pairs"]

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
@@ -17,7 +17,7 @@ from typing import Any
 
 from refnet.apps.evaluate import against, cluster, pool
 from refnet.apps.evaluate.evaluator import Record, Task
-from refnet.apps.evaluate.layouts import Dataset, Unusable, opened
+from refnet.apps.evaluate.layouts import Dataset, Entry, Unusable, opened
 from refnet.apps.evaluate.names import Classes, common
 from refnet.apps.evaluate.page import page
 from refnet.apps.evaluate.progress import Progress
@@ -98,12 +98,29 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     else:
         found = variants(models, recipes, engines)
     classes = _classes(arguments.classes, found)
-    dataset = opened(arguments.dir, arguments.labels, classes)
     out = Path(arguments.out)
+    dataset = opened(arguments.dir, arguments.labels, classes)
+    dataset = _without(out, arguments.dir, dataset, found)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out: {out} is not a folder")
     judge = arguments.judge if arguments.against else 0
     return Wanted(dataset, classes, found, out, arguments.retry, judge)
+
+
+def _without(out: Path, root: str, dataset: Dataset, found: Sequence[Variant]) -> Dataset:
+    """A dataset whose folder holds the reports too: they are none of it, now or the next time."""
+    if not out.resolve().is_relative_to(Path(root).resolve()):
+        return dataset
+    name = out.resolve().relative_to(Path(root).resolve()).as_posix()
+    own = {name}
+    if name == ".":
+        own |= {".lock", *(f"report.{kind}" for kind in ("json", "txt", "html"))}
+        own |= {f"{variant.key}.{kind}" for variant in found for kind in ("jsonl", "csv")}
+
+    def walk() -> Iterator[Entry]:
+        return (e for e in dataset if e.name not in own and not e.name.startswith(f"{name}/"))
+
+    return replace(dataset, walk=walk)
 
 
 def _classes(file: str | None, found: Sequence[Variant]) -> Classes:
