@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refnet import arguments
+from refnet.geometry import Pair
 
 Array = np.ndarray[Any, Any]
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
@@ -44,29 +45,36 @@ class Preprocessing:
     [[-1.0, -1.0, -1.0], [-1.0, -1.0, -1.0]]
 
     geometry: (H, W, 3) uint8 and a resolution -> (resolution, resolution, 3), uint8 or float64;
+        one that takes any shape is asked for rows and columns too -> (rows, columns, 3);
     normalise: that array -> floats of the same shape, rounded to float32 once, at the very end.
     """
 
     name: str
     summary: str
-    geometry: Callable[[Pixels, int], Array]
+    geometry: Callable[[Pixels, Any], Array]
     normalise: Callable[[Array], Array]
+    any_shape: bool = False
 
-    def __call__(self, pixels: Pixels, resolution: int = 224) -> NDArray[np.float32]:
-        """The tensor (1, resolution, resolution, 3); see `preprocess`."""
+    def __call__(self, pixels: Pixels, resolution: Pair = 224) -> NDArray[np.float32]:
+        """The tensor (1, rows, columns, 3); see `preprocess`."""
         if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
             what = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
             raise ValueError(f"pixels: {what}, expected a uint8 array (H, W, 3)")
         arguments.check_rank(pixels.shape, "pixels", "H, W, 3")
         if pixels.shape[2] != 3 or 0 in pixels.shape:
             raise ValueError(f"pixels: shape {pixels.shape}, expected (H, W, 3), none of them 0")
-        resolution = arguments.check_count(resolution, "resolution")
-        x = self.normalise(self.geometry(pixels, resolution))
+        rows, columns = arguments.check_pair(resolution, "resolution")
+        if rows != columns and not self.any_shape:
+            able = ", ".join(name for name, recipe in RECIPES.items() if recipe.any_shape)
+            raise ValueError(
+                f"resolution: {rows} x {columns}, but {self.name} makes squares; {able} do not"
+            )
+        x = self.normalise(self.geometry(pixels, rows if rows == columns else (rows, columns)))
         return np.ascontiguousarray(x[np.newaxis], dtype=np.float32)
 
 
 def preprocess(
-    pixels: Pixels, recipe: str | Preprocessing, resolution: int = 224
+    pixels: Pixels, recipe: str | Preprocessing, resolution: Pair = 224
 ) -> NDArray[np.float32]:
     """The input tensor of one picture, by a recipe or by the name of one.
 
@@ -77,9 +85,10 @@ def preprocess(
     >>> preprocess(blue, "caffe", 2)[0, 0, 0].round(3)                  # BGR, about a mean colour
     array([ 2.568, -1.985, -2.103], dtype=float32)
 
-    pixels: (H, W, 3) uint8, RGB; returns (1, resolution, resolution, 3) float32.
-    Raises ValueError for an unknown recipe, for pixels of another type or shape, and for a
-    picture so long and thin that a recipe would have to blow it up beyond Pillow's limit.
+    pixels: (H, W, 3) uint8, RGB; returns (1, resolution, resolution, 3) float32; of the recipes
+    that take the whole picture, tf-resize and squash, also (1, rows, columns, 3).
+    Raises ValueError for an unknown recipe, a shape that it does not make, pixels of another type
+    or shape, and a picture so thin that a recipe would have to blow it up beyond Pillow's limit.
     """
     if isinstance(recipe, str) and recipe in RECIPES:
         recipe = RECIPES[recipe]
@@ -159,9 +168,10 @@ def _tf_slim(pixels: Pixels, resolution: int) -> Array:
     return _bilinear(kept, _corner_aligned(H, resolution), _corner_aligned(W, resolution))
 
 
-def _tf_resize(pixels: Pixels, resolution: int) -> Array:
+def _tf_resize(pixels: Pixels, resolution: Pair) -> Array:
     H, W, _ = pixels.shape
-    return _bilinear(pixels, _corner_aligned(H, resolution), _corner_aligned(W, resolution))
+    rows, columns = arguments.check_pair(resolution, "resolution")
+    return _bilinear(pixels, _corner_aligned(H, rows), _corner_aligned(W, columns))
 
 
 def _half_pixel_crop(pixels: Pixels, resolution: int) -> Array:
@@ -180,8 +190,9 @@ def _pillow_box(pixels: Pixels, resolution: int) -> Array:
     return np.asarray(_pillow(pixels, resolution, resolution, box))
 
 
-def _squash(pixels: Pixels, resolution: int) -> Array:
-    return np.asarray(_pillow(pixels, resolution, resolution))
+def _squash(pixels: Pixels, resolution: Pair) -> Array:
+    rows, columns = arguments.check_pair(resolution, "resolution")
+    return np.asarray(_pillow(pixels, rows, columns))
 
 
 def _shorter_side(pixels: Pixels, resolution: int) -> Array:
@@ -261,6 +272,7 @@ RECIPES: dict[str, Preprocessing] = {
             "the whole picture whatever its shape, Pillow's antialiased bilinear, -1 .. 1",
             _squash,
             _plus_minus_one,
+            any_shape=True,
         ),
         # TensorFlow's detectors: the graph itself resizes what it is fed (ResizeBilinear).
         Preprocessing(
@@ -269,6 +281,7 @@ RECIPES: dict[str, Preprocessing] = {
             "-1 .. 1",
             _tf_resize,
             _plus_minus_one,
+            any_shape=True,
         ),
         # V2's own: torchvision's ImageClassification(crop_size=224), whose resize is to 256.
         Preprocessing(

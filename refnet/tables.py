@@ -5,7 +5,7 @@ Nothing here knows what MobileNet is supposed to look like: a wrong layer gives 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from refnet.arguments import Shape, check_pair
@@ -69,19 +69,39 @@ def block_rows(network: Network) -> list[Row]:
             c = layers["project"].params["weight"][3]
             t = f"{inner / entry:g}"
             stride = _stride(layers["depthwise"])
+            kind = f"bottleneck{_dilation(layers['depthwise'])}"
             previous = rows[-1] if rows else ()
-            if previous[1:4] == ("bottleneck", t, str(c)) and stride == "1":
+            if previous[1:4] == (kind, t, str(c)) and stride == "1":
                 rows[-1] = (*previous[:4], str(int(previous[4]) + 1), previous[5])
             else:
-                rows.append((size, "bottleneck", t, str(c), "1", stride))
-        elif first.op in ("conv2d", "pointwise_conv2d", "dense"):
-            kernel = "" if first.op == "conv2d" else " 1x1"
-            c = first.params["weight"][-1]
-            rows.append((size, f"conv2d{kernel}", "-", str(c), "1", _stride(first)))
-        elif first.op == "global_average_pool":
-            x = shapes[first.inputs[0]]
-            rows.append((size, f"avgpool {x[1]}x{x[2]}", "-", "-", "1", "-"))
+                rows.append((size, kind, t, str(c), "1", stride))
+            continue
+        for layer in layers.values():  # what is no block: a stem, a detector's or segmenter's head
+            if row := _operator(layer, shapes):
+                rows.append(row)
     return [("Input", "Operator", "t", "c", "n", "s"), *rows]
+
+
+def _operator(layer: Layer, shapes: Mapping[str, Shape]) -> Row:
+    """One layer in the columns of a bottleneck; an empty row for what goes without saying."""
+    x = shapes[layer.inputs[0]]
+    size, c = _map_size(x), str(shapes[layer.name][-1])
+    match layer.op:
+        case "conv2d":
+            return size, f"conv2d{_dilation(layer)}", "-", c, "1", _stride(layer)
+        case "pointwise_conv2d" | "dense":
+            return size, "conv2d 1x1", "-", c, "1", _stride(layer)
+        case "depthwise_conv2d":
+            return size, f"depthwise{_dilation(layer)}", "-", c, "1", _stride(layer)
+        case "global_average_pool" | "average_pool":
+            window = check_pair(getattr(layer.attrs, "size", x[1:3]), "size")
+            return size, f"avgpool {window[0]}x{window[1]}", "-", "-", "1", "-"
+        case "resize_bilinear":
+            rows, columns = shapes[layer.name][1:3]
+            return size, f"resize to {rows}x{columns}", "-", "-", "1", "-"
+        case "concat":
+            return size, "concat", "-", c, "1", "-"
+    return ()
 
 
 def align(rows: Sequence[Row]) -> str:
@@ -107,11 +127,11 @@ def _layer_row(layer: Layer, inputs: Sequence[Shape]) -> Row:
     stride = f"s{_stride(layer)}"
     match layer.op:
         case "conv2d" | "pointwise_conv2d":
-            return f"Conv / {stride}", filters, size
+            return f"Conv / {stride}{_dilation(layer)}", filters, size
         case "depthwise_conv2d":
             multiplier = "" if weight[3] == 1 else f" x {weight[3]}"
             kernel = " x ".join(map(str, weight[:3]))
-            return f"Conv dw / {stride}", f"{kernel}{multiplier} dw", size
+            return f"Conv dw / {stride}{_dilation(layer)}", f"{kernel}{multiplier} dw", size
         case "global_average_pool":
             return f"Avg Pool / {stride}", f"Pool {x[1]} x {x[2]}", size
         case "average_pool" | "max_pool":
@@ -158,6 +178,14 @@ def _repeats(rows: Sequence[Row]) -> tuple[int, int]:
 def _stride(layer: Layer) -> str:
     strides = check_pair(getattr(layer.attrs, "stride", 1), "stride")
     return str(strides[0]) if strides[0] == strides[1] else f"{strides[0]},{strides[1]}"
+
+
+def _dilation(layer: Layer) -> str:
+    """How far apart the taps of a layer's windows are, where they are not side by side."""
+    rows, columns = check_pair(getattr(layer.attrs, "dilation", 1), "dilation")
+    if (rows, columns) == (1, 1):
+        return ""
+    return f", dilated {rows}" if rows == columns else f", dilated {rows},{columns}"
 
 
 def _map_size(x: Shape) -> str:

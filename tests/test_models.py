@@ -9,7 +9,7 @@ import pytest
 
 from refnet import CAFFE, PYTORCH, mobilenet_v1, mobilenet_v2
 from refnet.cost import macs, parameters
-from refnet.models import build
+from refnet.models import build, deeplab, ssdlite
 from refnet.models.mobilenet_v2 import rounded
 from refnet.tables import block_rows, layer_rows
 
@@ -178,3 +178,26 @@ def test_conventions_change_what_they_name_and_no_shape(model):
 def test_architectures_that_cannot_be_are_refused(model, options, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         build(model, **options)
+
+
+def test_the_table_of_a_detector_has_every_layer_of_its_heads_and_their_strides():
+    """19, 10, 5, 3, 2 and 1 rows (V2, section 6.2): what makes one of the next has stride 2."""
+    rows = block_rows(ssdlite())
+    halved = [row[0] for row in rows if row[1] == "depthwise" and row[5] == "2"]
+    assert halved == ["10^2 x 256", "5^2 x 128", "3^2 x 128", "2^2 x 64"]
+    scores = [(row[0].split("^")[0], row[3]) for row in rows if row[3] in ("273", "546")]
+    assert scores == [(side, "546") for side in ("1", "2", "3", "5", "10")] + [("19", "273")]
+
+
+def test_the_table_of_a_segmenter_tells_its_dilations():
+    """Rates (6, 12, 18), doubled at output stride 8 (DeepLabv3, section 3.3)."""
+    rows = block_rows(deeplab(output_stride=8, aspp=True))
+    pyramid = [row[1] for row in rows if row[1].startswith("conv2d, ")]
+    assert pyramid == [f"conv2d, dilated {rate}" for rate in (12, 24, 36)]
+    blocks = [(row[1], row[4]) for row in rows if row[1].startswith("bottleneck, ")]
+    assert blocks == [("bottleneck, dilated 2", n) for n in "331"] + [
+        ("bottleneck, dilated 4", n) for n in "21"
+    ]
+    assert ("Conv dw / s1, dilated 4", "3 x 3 x 1024 dw") in [
+        row[:2] for row in layer_rows(deeplab(backbone="v1", output_stride=8))
+    ]

@@ -330,3 +330,20 @@ def test_an_unknown_recipe_is_answered_with_the_names() -> None:
     for resolution in (0, -1, 2.5, True):
         with pytest.raises(ValueError, match=r"^resolution: "):
             preprocess(noise(2, 2), "squash", resolution)  # type: ignore[arg-type]
+
+
+def test_recipes_of_the_whole_picture_make_any_shape_and_the_others_squares():
+    """Rows and columns are resampled apart: a shape's are those of two squares."""
+    rng = np.random.default_rng(8)
+    pixels = rng.integers(0, 256, (37, 53, 3), dtype=np.uint8)
+    x = preprocess(pixels, "tf-resize", (20, 30))
+    assert x.shape == (1, 20, 30, 3)
+    columns = np.zeros((20, 53, 3))  # one axis after the other, in another order than refnet's
+    for c, k in np.ndindex(53, 3):
+        columns[:, c, k] = np.interp(np.arange(20) * 37 / 20, np.arange(37), pixels[:, c, k])
+    expected = np.zeros((20, 30, 3))
+    for r, k in np.ndindex(20, 3):
+        expected[r, :, k] = np.interp(np.arange(30) * 53 / 30, np.arange(53), columns[r, :, k])
+    assert abs(x[0] - (expected / 127.5 - 1)).max() <= 2 * 2.0**-24  # one rounding, below 1
+    with pytest.raises(ValueError, match="resolution: 20 x 30, but tf-slim makes squares"):
+        preprocess(pixels, "tf-slim", (20, 30))

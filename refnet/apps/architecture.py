@@ -24,6 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--expansion", type=int, help="v2's expansion factor t (6)")
     parser.add_argument("--divisor", type=int, help="v2's channels are a multiple of this (8)")
+    parser.add_argument("--backbone", metavar="v1|v2", help="of deeplab and ssdlite (v2)")
+    parser.add_argument("--output-stride", type=int, metavar="N", help="deeplab's, 16 or 8 (16)")
+    parser.add_argument(
+        "--aspp", action="store_const", const=True, help="deeplab with the whole pyramid"
+    )
+    parser.add_argument(
+        "--full-heads", dest="lite", action="store_const", const=False,
+        help="ssdlite with SSD's heads",
+    )  # fmt: skip
 
 
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -34,7 +43,8 @@ def options(arguments: argparse.Namespace) -> dict[str, Any]:
     >>> options(parser.parse_args(["--alpha", "0.5", "--shallow"]))
     {'alpha': 0.5, 'shallow': True}
     """
-    known = ("alpha", "resolution", "shallow", "expansion", "divisor")
+    known = ("alpha", "resolution", "shallow", "expansion", "divisor", "backbone", "output_stride",
+             "aspp", "lite")  # fmt: skip
     given = {name: getattr(arguments, name) for name in known}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -70,6 +80,8 @@ def parse(word: str) -> Network:
 
     >>> parse("v1:alpha=0.5,resolution=160").name
     'mobilenet_v1_0.5_160'
+    >>> parse("ssdlite:backbone=v1,lite=false").name
+    'ssd_v1_1.0_300'
     """
     model, _, listed = word.partition(":")
     given: dict[str, Any] = {}
@@ -79,7 +91,7 @@ def parse(word: str) -> Network:
             raise ValueError(f"{word}: {pair!r}, expected OPTION=NUMBER")
         if name in ("conventions", "batch_norm"):
             raise ValueError(f"{word}: {name!r} does not change what is compared")
-        given[name] = _number(value, word)
+        given[name] = value if name == "backbone" else _number(value, word)
     return build(model, batch_norm=False, **given)
 
 

@@ -24,7 +24,7 @@ FIRST = ((0.1, 1.0), (SCALES[0], 2.0), (SCALES[0], 0.5))  # scale, ratio of widt
 VARIANCES = np.array([10.0, 10.0, 5.0, 5.0])
 
 
-def anchors(maps: Sequence[tuple[int, int]]) -> Array:
+def anchors(maps: Sequence[tuple[int, int]], image: tuple[int, int] = (1, 1)) -> Array:
     """The boxes that a detector starts from: some at every place of every map.
 
     >>> anchors([(1, 1), (1, 1)])[0].round(3).tolist()      # a tenth of the picture, centred
@@ -32,17 +32,20 @@ def anchors(maps: Sequence[tuple[int, int]]) -> Array:
     >>> len(anchors([(19, 19), (10, 10), (5, 5), (3, 3), (2, 2), (1, 1)]))
     1917
 
-    maps: (rows, columns) of each. Returns (N, 4): map by map, row by row, column by column.
+    maps: (rows, columns) of each. image: rows and columns of the network's input; sizes are shares
+    of its shorter side, so that a square box is square in pixels.
+    Returns (N, 4): map by map, row by row, column by column.
     """
     low, high = SCALES
     steps = max(len(maps) - 1, 1)
     scales = [low + (high - low) * k / steps for k in range(len(maps))] + [1.0]
+    tall, wide = (min(image) / side for side in image)
     found = []
     for k, (rows, columns) in enumerate(maps):
         between = (scales[k] * scales[k + 1]) ** 0.5
         shapes = FIRST if k == 0 else (*((scales[k], ratio) for ratio in RATIOS), (between, 1.0))
-        height = np.array([scale / ratio**0.5 for scale, ratio in shapes])
-        width = np.array([scale * ratio**0.5 for scale, ratio in shapes])
+        height = tall * np.array([scale / ratio**0.5 for scale, ratio in shapes])
+        width = wide * np.array([scale * ratio**0.5 for scale, ratio in shapes])
         y = ((np.arange(rows) + 0.5) / rows)[:, np.newaxis, np.newaxis]
         x = ((np.arange(columns) + 0.5) / columns)[:, np.newaxis]
         corners = (y - height / 2, x - width / 2, y + height / 2, x + width / 2)

@@ -66,9 +66,10 @@ class Detector:
         if not half or not all(name.startswith("box") for name in self.boxes):
             raise ValueError(f"model: {network.name} has no boxes; `ssdlite` has")
         shapes = network.shapes()
-        self.anchors = anchors([(shapes[name][1], shapes[name][2]) for name in self.boxes])
+        maps = [(shapes[name][1], shapes[name][2]) for name in self.boxes]
+        self.anchors = anchors(maps, checkpoint.resolution)
         self.ready = Ready(checkpoint, engine=engine, threads=threads)
-        self.recipe, self.resolution = checkpoint.preprocessing, checkpoint.resolution[0]
+        self.recipe, self.resolution = checkpoint.preprocessing, checkpoint.resolution
         assert network.conventions is not None
         self.classes = network.conventions.classes
         self.names = names_of(checkpoint.labels, self.classes)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from refnet.arguments import check_count
-from refnet.checkpoints import Checkpoint, load, manifest
+from refnet.checkpoints import Checkpoint, fetched, load, manifest
 from refnet.checkpoints.files import write_whole
 
 FORMATS = {"onnx": ".onnx", "coreml": ".mlpackage"}
@@ -16,7 +16,7 @@ FORMATS = {"onnx": ".onnx", "coreml": ".mlpackage"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    known = ", ".join(manifest.ALIASES)
+    known = ", ".join([*manifest.ALIASES, *fetched.ALIASES])
     parser.add_argument("model", metavar="MODEL", help=f"{known} or a checkpoint file")
     parser.add_argument("--to", required=True, choices=FORMATS, help="the format")
     parser.add_argument(

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from refnet import image
 from refnet.checkpoints.files import write_whole
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from refnet.apps.classify import Answer
 
 MOST = 20  # photos in one picture; more could not be read
+LONGEST = 1200  # pixels of a photo's longer side: what is drawn has fewer
 COLOURS = ("#3b6ea8", "#c1662b", "#4f8a4c", "#8a5a9c")
 
 
@@ -37,6 +40,16 @@ def check(path: Path, photos: int) -> None:
         raise ValueError(f"--plot: {path} cannot be written")
 
 
+def photo_of(path: Path) -> image.Pixels:
+    """A photo's pixels, made smaller where it has more than anyone would see.
+
+    A camera's 50 million pixels, drawn as they are, take gigabytes and a minute.
+    """
+    shown = Image.fromarray(image.read(path))
+    shown.thumbnail((LONGEST, LONGEST))
+    return np.asarray(shown)
+
+
 def draw(answered: Sequence[tuple[Path, Sequence[Answer]]], path: Path) -> None:
     """One row a photo: the photo, then one bar chart for each answer."""
     columns = max(len(answers) for _, answers in answered)
@@ -45,7 +58,7 @@ def draw(answered: Sequence[tuple[Path, Sequence[Answer]]], path: Path) -> None:
         len(answered), 1 + columns, squeeze=False, width_ratios=[1.0] + [1.5] * columns
     )
     for axes, (photo, answers) in zip(grid, answered, strict=True):
-        axes[0].imshow(image.read(photo))
+        axes[0].imshow(photo_of(photo))
         axes[0].set_title(photo.name, fontsize=10)
         axes[0].axis("off")
         for number, answer in enumerate(answers):

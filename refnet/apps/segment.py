@@ -54,7 +54,7 @@ class Segmenter:
         if len(network.outputs) != 1 or shape[1:3] != checkpoint.resolution:
             raise ValueError(f"model: {network.name} does not score every pixel; `deeplab` does")
         self.ready = Ready(checkpoint, engine=engine, threads=threads)
-        self.recipe, self.resolution = checkpoint.preprocessing, checkpoint.resolution[0]
+        self.recipe, self.resolution = checkpoint.preprocessing, checkpoint.resolution
         self.names = names_of(checkpoint.labels, shape[3])
 
     def __call__(self, pixels: Array, *, name: str = "") -> Segments:

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from refnet import image
+from refnet.apps.picture import photo_of
 from refnet.checkpoints.files import write_whole
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def detections(answers: Sequence[tuple[Path, Detections]], path: Path) -> None:
     """Each photo with its boxes."""
     figure, places = _grid(len(answers))
     for axes, (photo, answer) in zip(places, answers, strict=False):
-        axes.imshow(image.read(photo))
+        columns, rows = answer.size
+        axes.imshow(photo_of(photo), extent=(0, columns, rows, 0))  # boxes count its own pixels
         for thing in reversed(answer.things):
             left, top, right, bottom = thing.box
             colour = colour_of(thing.index)
@@ -60,7 +61,7 @@ def segments(answers: Sequence[tuple[Path, Segments]], path: Path) -> None:
     """Each photo under its mask, with a legend of what is in it."""
     figure, places = _grid(len(answers))
     for axes, (photo, answer) in zip(places, answers, strict=False):
-        pixels = image.read(photo)
+        pixels = photo_of(photo)
         H, W, _ = pixels.shape
         rows, columns = answer.map.shape
         nearest = answer.map[np.ix_(np.arange(H) * rows // H, np.arange(W) * columns // W)]

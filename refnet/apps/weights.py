@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file", metavar="FILE", type=Path, help=".tflite .pth .h5 .caffemodel .json"
     )
     convert.add_argument(
-        "--as", dest="model", metavar="MODEL", required=True, help="what FILE holds: v1 or v2"
+        "--as", dest="model", metavar="MODEL", required=True, help="what FILE holds: v1, v2, ..."
     )
     architecture.add_arguments(convert)
     convert.add_argument(

@@ -48,6 +48,9 @@ FORMATS = {
 
 # Of how many boxes the last layer names the classes.
 ANSWERS = {"ssdlite": BOXES[0]}
+# Whose classes these name, where they are as many; and how those who publish them feed them.
+LABELS = {"ssdlite": "coco", "deeplab": "voc"}
+WHOLE_PICTURE = "tf-resize"
 
 
 def convert(
@@ -67,7 +70,8 @@ def convert(
     ValueError: ...convert.py: unknown ending '.py', expected one of .tflite, .pth, ...
 
     conventions: "tensorflow", "pytorch" or "caffe" for padding, epsilon and activation, and
-    preprocessing: a recipe's name; by default those of the file's format.
+    preprocessing: a recipe's name; by default those of the file's format, and tf-resize for
+    "deeplab" and "ssdlite".
     Classes are counted in the file. Whether batch norm is folded is seen in the file.
     Raises ValueError, naming file and layer, where something does not fit.
     """
@@ -88,9 +92,13 @@ def convert(
         else:
             found = _foreign_layers(path, model, conventions, options)
             recipe = preprocessing or FORMATS[ending].preprocessing
+            if preprocessing is None and model in LABELS:
+                recipe = WHOLE_PICTURE
         network, tensors = found
         assert network.conventions is not None
-        labels = "imagenet" if network.conventions.classes in (1000, 1001) else ""
+        labels = LABELS.get(model, "")
+        if network.conventions.classes in (1000, 1001):
+            labels = "imagenet"
         return Checkpoint(model, options, network, tensors, recipe, labels, provenance)
     except MissingPackageError:
         raise
@@ -159,8 +167,11 @@ def _command(path: Path, model: str, given: dict[str, Any]) -> str:
     """The command that repeats the conversion; the licence is recorded beside it."""
     words = ["refnet", "weights", "convert", path.name, "--as", model]
     for name, value in sorted(given.items()):
-        if value is True:
-            words.append(f"--{name}")
+        option = f"--{name.replace('_', '-')}"
+        if name == "lite" and value is False:
+            words.append("--full-heads")
+        elif value is True:
+            words.append(option)
         elif value not in (None, False):
-            words += [f"--{name}", str(value)]
+            words += [option, str(value)]
     return shlex.join(words)

@@ -53,14 +53,14 @@ def fetch(entry: Entry) -> Path:
 
     Raises ValueError, with one clause for each carrier tried, where none has it.
     """
+    failures = []
     try:
         if path := cached(entry):
             return path
-    except ValueError:
-        pass  # what lies in the cache is damaged: fetch it again
+    except ValueError as problem:  # what lies in the cache is damaged: fetch it again
+        failures.append(f"cache: {one_line(problem)}")
     target = cache_dir() / entry.upstream["file"]
     check_writable(target)
-    failures = []
     for carrier in entry.carriers:
         with tempfile.TemporaryDirectory(prefix="refnet-") as folder:
             try:

@@ -99,10 +99,15 @@ def fetch_files(found: Fetched) -> Path:
     Raises ValueError, with one clause for each carrier tried, where none has them.
     """
     first = found.folder / next(iter(found.files))
-    if found.cached:
-        return first
-    fetch.check_writable(first)
     failures = []
+    try:
+        found.check(found.folder)
+        return first
+    except ChecksumError as problem:  # what lies there is damaged: fetch it again
+        failures.append(f"cache: {one_line(problem)}")
+    except OSError:
+        pass
+    fetch.check_writable(first)
     for carrier in found.carriers:
         with tempfile.TemporaryDirectory(prefix="refnet-") as folder:
             try:

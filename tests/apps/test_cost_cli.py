@@ -92,6 +92,30 @@ def test_the_picture_is_drawn(capsys, tmp_path):
         assert picture.width > 1000
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("deeplab", "--output-stride", "8", "--aspp"), "deeplab_v2_1.0_513_stride8_aspp"),
+        (("deeplab", "--backbone", "v1"), "deeplab_v1_1.0_513_stride16"),
+        (("ssdlite", "--full-heads", "--resolution", "320"), "ssd_v2_1.0_320"),
+    ],
+)
+def test_what_detectors_and_segmenters_differ_in_can_be_asked_for(capsys, words, name):
+    assert said(capsys, "show", *words).startswith(f"{name}\n")
+    model, *options = words
+    assert name in said(capsys, "cost", model, *options, "--kind", "macs")
+
+
+def test_heads_and_backbones_side_by_side_are_those_of_v2s_tables_5_and_6(capsys):
+    """5.1 M parameters and 1.3 G on V1, 4.3 M and 0.8 G on V2; heads of 14.8 M and of 2.1 M."""
+    at = "resolution=320,classes=81"
+    words = [f"ssdlite:backbone=v1,{at}", f"ssdlite:{at}", f"ssdlite:lite=false,{at}"]
+    v1, v2, full = json.loads(said(capsys, "compare", *words, "--json"))
+    assert [round(one["parameters"] / 1e6, 1) for one in (v1, v2)] == [5.1, 4.3]
+    assert [round(one["MACs, all taps"] / 1e9, 1) for one in (v1, v2)] == [1.3, 0.8]
+    assert round((full["parameters"] - v2["parameters"]) / 1e6, 1) == round(14.8 - 2.1, 1)
+
+
 def test_networks_side_by_side(capsys):
     out = said(capsys, "compare", "v1", "v2", "vgg16", "v1:alpha=0.5,shallow=true")
     assert re.search(r"MACs, all taps +568,740,352 +300,774,272 +15,470,264,320", out)

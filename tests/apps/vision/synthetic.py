@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from refnet.models import build
 from refnet.network import TENSORFLOW
 from refnet.oracle.suites import random_case
 
-SSD = {"alpha": 0.25, "resolution": 64}
-DEEPLAB = {"alpha": 0.25, "resolution": 65, "output_stride": 8, "divisor": 4}
+SSD: dict[str, Any] = {"alpha": 0.25, "resolution": 64}
+DEEPLAB: dict[str, Any] = {"alpha": 0.25, "resolution": 65, "output_stride": 8, "divisor": 4}
 
 
-def small(model: str, classes: int = 5) -> Checkpoint:
+def small(model: str, classes: int = 5, **more: Any) -> Checkpoint:
     """A checkpoint of `ssdlite` or `deeplab` at a small size, batch norm folded."""
-    options = SSD if model == "ssdlite" else DEEPLAB
+    options = (SSD if model == "ssdlite" else DEEPLAB) | more
     conventions = replace(TENSORFLOW, classes=classes)
     network = build(model, conventions=conventions, batch_norm=False, **options)
     drawn = random_case(network, f"vision/{model}", bits=20, batch=1).tensors

@@ -45,6 +45,17 @@ def test_anchors_one_by_one_from_the_pipelines_words():
     assert next(made, None) is None
 
 
+def test_anchors_of_a_picture_that_is_not_square_are_square_in_pixels():
+    """multiple_grid_anchor_generator.py: base sizes times the shorter side over each side."""
+    image, maps = (96, 160), [(6, 10), (3, 5), (2, 3), (1, 2), (1, 1), (1, 1)]
+    made = anchors(maps, image) * (*image, *image)
+    square = anchors(maps)
+    size, size2 = made[:, 2:] - made[:, :2], square[:, 2:] - square[:, :2]
+    assert np.allclose(size, 96 * size2, rtol=1e-12)
+    centre, centre2 = made[:, 2:] + made[:, :2], square[:, 2:] + square[:, :2]
+    assert np.allclose(centre, centre2 * image, rtol=1e-12)
+
+
 def boxes_of(rng, count: int) -> np.ndarray:
     corner, size = rng.uniform(-0.2, 0.8, (count, 2)), rng.uniform(0.05, 0.6, (count, 2))
     return np.concatenate([corner, corner + size], axis=1)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 from safetensors import safe_open
 
@@ -85,6 +86,38 @@ def test_a_segmenters_map_is_the_largest_score_of_each_pixel():
     assert np.array_equal(answer.map, scores[0].argmax(axis=-1))
 
 
+def test_a_network_that_is_not_square_sees_the_whole_photo(photos, tmp_path, capsys):
+    """Its map is that of the same layers on the recipe's own tensor of that shape."""
+    sides = {"ssdlite": (64, 96), "deeplab": (65, 97)}
+    for model, size in sides.items():
+        save(small(model, resolution=list(size)), tmp_path / f"{model}.safetensors")
+    detect = ["detect", photos[0], "--model", str(tmp_path / "ssdlite.safetensors")]
+    assert main([*detect, "--least", "0.01", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["things"]
+    model = load(tmp_path / "deeplab.safetensors")
+    pixels = image.read(photos[0])
+    x = preprocess(pixels, "tf-resize", (65, 97)).astype(np.float64)
+    (scores,) = run(model.network, model.tensors, x).values()
+    answer = Segmenter(model, engine="reference")(pixels)
+    assert np.array_equal(answer.map, scores[0].argmax(axis=-1))
+    assert answer.map.shape == (65, 97)
+
+
+def test_a_huge_photo_is_drawn_from_a_smaller_one(models, tmp_path, monkeypatch):
+    """Boxes stay where they are in the photo's own pixels."""
+    drawn = []
+    monkeypatch.setattr(Axes, "imshow", lambda self, a, **more: drawn.append((a.shape, more)))
+    flat = np.full((1500, 3000, 3), 90, np.uint8)
+    Image.fromarray(flat).save(tmp_path / "big.png")
+    plot = ["--plot", str(tmp_path / "drawn.png")]
+    said = [str(tmp_path / "big.png"), "--model"]
+    assert main(["detect", *said, models["ssdlite"], *plot]) == 0
+    assert drawn == [((600, 1200, 3), {"extent": (0, 3000, 1500, 0)})]
+    assert main(["segment", *said, models["deeplab"], *plot]) == 0
+    assert {shape[:2] for shape, _ in drawn} == {(600, 1200)}
+
+
 def test_models_of_another_kind_are_refused(models, photos, capsys):
     assert main(["detect", photos[0], "--model", models["deeplab"]]) == 2
     assert "has no boxes" in capsys.readouterr().err
@@ -146,6 +179,14 @@ def test_nearest_neighbours_are_found_whatever_their_length():
 def test_neighbours_are_printed(photos, capsys):
     assert main(["features", *photos, "--nearest", "1", "--size", "64x64"]) == 0
     assert capsys.readouterr().out == f"{photos[0]}: {photos[1]}\n{photos[1]}: {photos[0]}\n"
+
+
+@pytest.mark.parametrize(("count", "k", "said"), [(1, "1", "1 photo(s)"), (2, "2", "1 .. 1")])
+def test_neighbours_that_cannot_be_are_refused_before_any_work(count, k, said, photos, capsys):
+    assert main(["features", *photos[:count], "--nearest", k, "--model", "no such file"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("refnet: --nearest: ")
+    assert said in err
 
 
 @pytest.mark.parametrize(
