@@ -8,11 +8,11 @@ JOBS   ?= auto
 # One worker a core: a BLAS with threads of its own in each would have them wait for one another.
 TEST   := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: help demo test test-all book chapters class-edition lint clean
+.PHONY: help demo test test-all book live pdf runtime chapters class-edition release lint clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(VENV)/.demo ## name what is in a photo, with V1 and with V2 (writes demo.png)
 	@photo=$$($(BIN)/python -c 'from matplotlib import cbook; \
@@ -28,11 +28,23 @@ test-all: $(VENV)/.test-all lint ## the slow and the heavy as well: PyTorch, dow
 book: $(VENV)/.book ## the textbook as pages in build/book, to read in a browser
 	@$(BIN)/python -m chapters.site
 
+live: $(VENV)/.book ## the same, served to this machine: its cells run in the browser
+	@$(BIN)/python -m chapters.site --serve
+
+pdf: $(VENV)/.book ## the same, and as one PDF in build/book; a Chromium prints it
+	@$(BIN)/python -m chapters.site --pdf
+
+runtime: $(VENV)/.book ## the Python of the book's live pages, so that they ask no other host
+	@$(BIN)/python -m chapters.site.runtime
+
 chapters: $(VENV)/.test ## run every chapter again and write its notebook
 	@$(BIN)/python -m chapters.make
 
 class-edition: $(VENV)/.demo ## the chapters without their solutions, in build/class
 	@$(BIN)/python -m refnet.exercises.class_edition chapters build/class
+
+release: $(VENV)/.release ## the site, the PDF, the wheel and the sdist in build/release; publishes nothing
+	@$(BIN)/python -m chapters.release $(if $(TAG),--tag $(TAG))
 
 lint: $(VENV)/.test ## style, types, floors
 	@$(BIN)/ruff check .
@@ -67,7 +79,11 @@ $(VENV)/.book: $(VENV)/.made pyproject.toml constraints.txt
 	@$(PIP) -e '.[book]'
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.release: $(VENV)/.book pyproject.toml constraints.txt
+	@$(PIP) -e '.[release]'
+	@touch $@
+
 $(VENV)/.test-all: $(VENV)/.test $(VENV)/.book pyproject.toml constraints.txt
 	@echo "Installing the heavy engines into $(VENV) ..."
-	@$(PIP) -e '.[test,book,browser,backends,counters,cluster]'
+	@$(PIP) -e '.[test,book,browser,release,backends,counters,cluster]'
 	@touch $@

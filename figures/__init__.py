@@ -39,6 +39,22 @@ NAMES = (
     "im2col",
     "folding",
     "alpha_cost",
+    "one_pixel_more",
+    "accuracy_cost",
+    "texels",
+    "threadgroups",
+    "overlap",
+    "atrous",
+    "parameter_steps",
+    "counter_bars",
+    "spiral",
+    "inverted_residual",
+    "roofline",
+    "map_sizes",
+    "whole_rows",
+    "two_workers",
+    "float_spacing",
+    "read_back",
 )
 FOLDER = Path(__file__).parent / "svg"
 

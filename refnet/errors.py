@@ -20,3 +20,14 @@ def one_line(problem: BaseException) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
     return " ".join(str(problem).split()) or type(problem).__name__
+
+
+def printable(text: str) -> str:
+    """Text on one line, with what a terminal would act on shown as escapes.
+
+    >>> printable("Ann\\x1b[2J")
+    'Ann\\\\x1b[2J'
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )

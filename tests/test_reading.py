@@ -17,7 +17,7 @@ from refnet import definition, ops
 from refnet.apps.claims.table import CLAIMS
 from refnet.apps.claims.verdicts import judge
 from refnet.errors import MissingPackageError
-from refnet.reading import PHOTOS, chart, claim, listing, photo, show
+from refnet.reading import PHOTOS, chart, claim, excerpt, listing, photo, show
 from refnet.reading.claims import counts_exceptions, mathematics
 from refnet.reading.pictures import INK
 
@@ -84,6 +84,18 @@ def test_a_listing_is_a_fenced_block_in_a_notebook_and_plain_text_elsewhere():
     assert shown._repr_markdown_() == f"```python\n{shown.text}\n```"
     assert repr(shown) == shown.text
     assert "\n\n\nclass Documented" in shown.text
+
+
+def test_an_excerpt_is_a_run_of_the_files_lines_without_their_indent(tmp_path):
+    path = tmp_path / "a.metal"
+    path.write_text("one {\n    two;\n      three;\n    four;\n}\n")
+    assert excerpt(path, "two", "four").text == "two;\n  three;\nfour;"
+    assert excerpt(path, "three").text == "three;"
+    assert excerpt(path, "two", "two")._repr_markdown_() == "```cpp\ntwo;\n```"
+    with pytest.raises(ValueError, match=r"^first: 't' is in 2 lines of a.metal, expected one$"):
+        excerpt(path, "t")
+    with pytest.raises(ValueError, match=r"^last: 'one' is in no line of a.metal from 2 on$"):
+        excerpt(path, "two", "one")
 
 
 @pytest.mark.parametrize("thing", [len, 3, functools.partial(len), np.add])

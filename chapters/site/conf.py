@@ -22,7 +22,7 @@ nb_render_markdown_format = "myst"  # which knows mathematics
 viewcode_line_numbers = True
 
 # One file of MathJax beside the pages: they ask no network for anything.
-html_static_path = ["_static"]
+html_static_path = ["_static", "calculator/static"]
 mathjax_path = "tex-svg.js"
 mathjax3_config = {"options": {"enableMenu": False}}  # its menu would load more from elsewhere
 

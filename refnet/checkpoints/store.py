@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from refnet.checkpoints import manifest
+from refnet import supply
+from refnet.checkpoints import manifest, plain_safetensors
 from refnet.checkpoints.checkpoint import Checkpoint, describe
 from refnet.checkpoints.files import check_sha256, write_whole
 from refnet.errors import one_line
@@ -25,12 +26,15 @@ def load(name: str | Path) -> Checkpoint:
     4222057
 
     A shipped file is checked against its hash, every time. The names of `refnet.checkpoints.
-    fetched` are known too: these are downloaded once.
+    fetched` are known too: these are downloaded once. A shipped file that is not there is asked
+    for, as `refnet.supply` says.
     Raises ValueError for an unknown name, ChecksumError for a file that has changed,
     ValueError for a file that is no checkpoint of refnet's or holds NaNs.
     """
     if str(name) in manifest.names():
         entry = manifest.entry(str(name))
+        if not entry.path.exists() and (brought := supply.bring(f"weights/{entry.file}")):
+            write_whole(entry.path, brought)
         check_sha256(entry.path, entry.sha256, entry.bytes)
         return read(entry.path)
     from refnet.checkpoints import fetched  # its converter needs this module
@@ -50,12 +54,15 @@ def read(path: Path) -> Checkpoint:
     >>> read(manifest.entry("v1").path).network.name
     'mobilenet_v1_1.0_224'
     """
+    hint = f"`refnet weights convert {path} --as MODEL -o OUT` makes a checkpoint of it"
+    if path.suffix.lower() != ".safetensors":
+        from refnet.checkpoints.convert import FORMATS  # which needs this module
+
+        if path.suffix.lower() in FORMATS:
+            raise ValueError(f"{path}: another framework's file; {hint}")
     tensors, metadata = tensors_of(path)
     if KEY not in metadata:
-        raise ValueError(
-            f"{path}: safetensors without refnet's description; "
-            f"`refnet weights convert {path} --as MODEL -o OUT` makes a checkpoint of it"
-        )
+        raise ValueError(f"{path}: safetensors without refnet's description; {hint}")
     try:
         return describe(json.loads(metadata[KEY]), tensors)
     except (ValueError, RecursionError) as problem:
@@ -71,7 +78,10 @@ def tensors_of(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 
     Raises ValueError where the file is cut short or holds numbers that are not float32.
     """
-    from safetensors import SafetensorError, safe_open
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ModuleNotFoundError:  # in a browser
+        return plain_safetensors.read(path)
 
     with open(path, "rb"):
         pass  # a file that may not be read says so here; safe_open would say that there is none

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
 from functools import cache
 from importlib import import_module
 from typing import Any
 
+from refnet import exercises as package
 from refnet.exercises.exercise import Exercise
-
-CHAPTERS = range(10)
 
 
 @cache
@@ -19,9 +20,10 @@ def chapters() -> dict[int, tuple[Exercise, ...]]:
     ['5.1', '5.2']
     """
     found: dict[int, tuple[Exercise, ...]] = {}
-    for number in CHAPTERS:
-        module: Any = import_module(f"refnet.exercises.chapter_{number:02}")
-        found[number] = tuple(module.EXERCISES)
+    for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+        if number := re.fullmatch(r"chapter_(\d\d)", name):
+            module: Any = import_module(f"{package.__name__}.{name}")
+            found[int(number[1])] = tuple(module.EXERCISES)
     return found
 
 

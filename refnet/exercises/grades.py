@@ -22,6 +22,7 @@ import json
 import unicodedata
 from collections.abc import Sequence
 
+from refnet.errors import printable
 from refnet.exercises.catalogue import exercises
 from refnet.exercises.grading import Mark, Row
 
@@ -125,17 +126,6 @@ def to_csv(rows: Sequence[Row]) -> str:
 def to_json(rows: Sequence[Row]) -> str:
     """All of it."""
     return json.dumps([row.as_data() for row in rows], indent=1)
-
-
-def printable(text: str) -> str:
-    """Text on one line, with what a terminal would act on shown as escapes.
-
-    >>> printable("Ann\\x1b[2J")
-    'Ann\\\\x1b[2J'
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
 
 
 def _words(mark: Mark) -> str:

@@ -76,7 +76,7 @@ def judge_halves(
     inputs: as the backend had them, so numbers of float16. Maps are owed in float16, and vectors,
     which refnet's kernels keep in buffers of float, in float32.
     arithmetic: of the sums; float32, rounded to nearest, unless given. A GPU's may say
-    rounding="any".
+    rounding="any"; then its last conversion, to half, may go to either neighbour too.
     """
     arithmetic = arithmetic or Arithmetic()
     folded, values = fold(network, tensors)
@@ -89,14 +89,16 @@ def judge_halves(
         given = {feed: known[feed].astype(np.float64) for feed in unit.inputs}
         value = propagate(unit, stored, given, arithmetic)[name]
         op = next((la.op for la in unit.layers if la.op not in FOLLOWERS), unit.layers[0].op)
-        found.append(_verdict(end, op, known[name], value.exact, value.error))
+        found.append(_verdict(end, op, known[name], value.exact, value.error, arithmetic))
     return found
 
 
-def _verdict(layer: str, op: str, y: Array, exact: Array, error: Array) -> HalfVerdict:
+def _verdict(
+    layer: str, op: str, y: Array, exact: Array, error: Array, arithmetic: Arithmetic
+) -> HalfVerdict:
     kind = np.float16 if exact.ndim == 4 else np.float32
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        low, high = (end.astype(kind).astype(np.float64) for end in (exact - error, exact + error))
+        low, high = _ends(exact - error, exact + error, kind, arithmetic)
         found = y.astype(np.float64)
         inside = (low <= found) & (found <= high)
         off, room = abs(found - exact), np.where(found < exact, exact - low, high - exact)
@@ -104,6 +106,18 @@ def _verdict(layer: str, op: str, y: Array, exact: Array, error: Array) -> HalfV
         equal = float(np.mean(found == exact.astype(kind)))
     worst = float(np.where(np.isnan(ratio), np.inf, ratio).max(initial=0.0))
     return HalfVerdict(layer, op, exact.size, int((~inside).sum()), equal, worst)
+
+
+def _ends(low: Array, high: Array, kind: Any, arithmetic: Arithmetic) -> tuple[Array, Array]:
+    """The ends of an interval as they are stored: rounded to nearest, or outwards for "any"."""
+    stored = [end.astype(kind) for end in (low, high)]
+    if arithmetic.rounding == "any":
+        below, above = np.nextafter(stored[0], kind(-np.inf)), np.nextafter(stored[1], kind(np.inf))
+        stored = [
+            np.where(stored[0] > low, below, stored[0]),
+            np.where(stored[1] < high, above, stored[1]),
+        ]
+    return stored[0].astype(np.float64), stored[1].astype(np.float64)
 
 
 def _stored(name: str, value: Array) -> Array:

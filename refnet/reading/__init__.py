@@ -16,6 +16,18 @@ IPython, and matplotlib is imported when the first picture is drawn.
 from refnet.reading.claims import claim
 from refnet.reading.photos import PHOTOS, photo
 from refnet.reading.pictures import Picture, chart, show
-from refnet.reading.words import Words, listing
+from refnet.reading.stored import stored
+from refnet.reading.words import Words, excerpt, listing
 
-__all__ = ["PHOTOS", "Picture", "Words", "chart", "claim", "listing", "photo", "show"]
+__all__ = [
+    "PHOTOS",
+    "Picture",
+    "Words",
+    "chart",
+    "claim",
+    "excerpt",
+    "listing",
+    "photo",
+    "show",
+    "stored",
+]

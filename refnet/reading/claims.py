@@ -48,6 +48,11 @@ def claim(*ids: str) -> Words:
 
 def row(judged: Judgement) -> str:
     """One claim as a row of a Markdown table."""
+    return f"| {' | '.join(cells(judged))} |"
+
+
+def cells(judged: Judgement) -> tuple[str, str, str, str]:
+    """The cells of that row, in Markdown: claim, printed, computed, verdict."""
     claim, remark = judged.claim, printed.remark(judged)
     said, found = list(claim.printed), _computed(judged)
     if counts_exceptions(claim):
@@ -64,8 +69,8 @@ def row(judged: Judgement) -> str:
         said = ["none"]
     elif len(found) >= LONG and [f.replace(",", "") for f in found] == said:
         found = [f"the same, all {len(found)}"]
-    cells = (f"{_set(remark)} *({claim.source})*", _set("; ".join(said)), _set("; ".join(found)))
-    return f"| {' | '.join(cells)} | **{judged.verdict.name}** |"
+    printed_as, comes_to = _set("; ".join(said)), _set("; ".join(found))
+    return f"{_set(remark)} *({claim.source})*", printed_as, comes_to, f"**{judged.verdict.name}**"
 
 
 def counts_exceptions(claim: Claim) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refnet import arguments, image
+from refnet import arguments, image, supply
 from refnet.errors import MissingPackageError
 
 # name -> what it shows; hopper is a file of matplotlib's, the others are scikit-image's.
@@ -27,7 +29,8 @@ def photo(name: str = "hopper", side: int | None = None) -> NDArray[np.uint8]:
 
     Returns (H, W, 3) uint8, RGB; with `side`, the largest square in the middle, resized to (side,
     side, 3) by Pillow's antialiased bilinear. Raises ValueError for another name, and where the
-    package that brings the photo (scikit-image for all but the first) is not installed.
+    package that brings the photo (scikit-image for all but the first) is not installed. Where
+    `refnet.supply` has a photo's pixels, as PNG, these are taken.
     """
     pixels = _whole(name)
     if side is None:
@@ -46,6 +49,11 @@ def photo(name: str = "hopper", side: int | None = None) -> NDArray[np.uint8]:
 def _whole(name: str) -> NDArray[np.uint8]:
     if name not in PHOTOS:
         raise ValueError(f"name: {name!r}, expected one of {', '.join(PHOTOS)}")
+    if brought := supply.bring(f"photos/{name}.png"):  # first: two decoders of JPEG differ
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"{name}.png")
+            path.write_bytes(brought)
+            return image.read(path)
     if name == "hopper":
         from matplotlib import cbook
 

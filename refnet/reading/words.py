@@ -7,6 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from typing import Any
 
 
@@ -44,6 +45,32 @@ def listing(*functions: Callable[..., Any]) -> Words:
         raise ValueError("functions: none, expected at least one")
     text = "\n\n\n".join(map(_undocumented, functions))
     return Words(f"```python\n{text}\n```", text)
+
+
+def excerpt(path: Traversable, first: str, last: str = "", language: str = "cpp") -> Words:
+    """Lines of a file: from the one that holds `first` to the next one that holds `last`.
+
+    >>> from importlib.resources import files
+    >>> pointwise = files("refnet.metal") / "kernels" / "pointwise.metal"
+    >>> excerpt(pointwise, "struct PointwiseParams", "};")
+    struct PointwiseParams {
+    ...
+    };
+
+    last: where it is not said, one line is meant. language: what a notebook colours it as. What all
+    lines are indented by is taken off. Raises ValueError where there is no such line, or where
+    `first` stands in several.
+    """
+    lines = path.read_text("utf-8").splitlines()
+    starts = [n for n, line in enumerate(lines) if first in line]
+    if len(starts) != 1:
+        raise ValueError(f"first: {first!r} is in {len(starts)} lines of {path.name}, expected one")
+    (start,) = starts
+    ends = [n for n, line in enumerate(lines[start:], start) if last in line]
+    if not ends:
+        raise ValueError(f"last: {last!r} is in no line of {path.name} from {start + 1} on")
+    text = textwrap.dedent("\n".join(lines[start : ends[0] + 1]))
+    return Words(f"```{language}\n{text}\n```", text)
 
 
 def _undocumented(function: Callable[..., Any]) -> str:

@@ -1,74 +1,21 @@
 """The book as a reader opens it: in a browser, on a desk and on a telephone, by day and by night.
 
 The site is built once and served on this machine. Expected of it are rules, not pictures: nothing
-is asked of another host, no link is broken, nothing is wider than the screen, and axe-core (the
-engine of WCAG checkers) finds nothing that it calls serious or critical.
+is asked of another host, no link is broken, nothing is wider than the screen. What else holds on
+every page is in test_pages.
 """
 
 from __future__ import annotations
 
-import functools
-import http.server
-import os
 import re
-import shutil
-import subprocess
-import sys
-import threading
-from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from chapters.execute import ROOT
 from chapters.make import sources
+from tests.chapters.browsing import DESK, TELEPHONE, Page, addresses, opened, paths
 
 pytestmark = pytest.mark.slow
-
-DESK, TELEPHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-class Page(HTMLParser):
-    """Of a page: the ids, the places it leads to, the pictures without words."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.ids: set[str] = set()
-        self.targets: list[str] = []
-        self.wordless: list[str] = []
-        self.language = ""
-        self.feed(path.read_text("utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.ids.update(found[key] for key in ("id", "name") if found.get(key))
-        self.targets += [found[key] for key in ("href", "src") if found.get(key)]
-        if tag == "img" and not found.get("alt"):
-            self.wordless.append(found.get("src", "?"))
-        if tag == "html":
-            self.language = found.get("lang", "")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of pages, built from nothing."""
-    for package in ("sphinx", "myst_nb", "sphinx_book_theme"):
-        pytest.importorskip(package, reason=f"{package}: pip install '.[book]'")
-    output = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "chapters.site", "--output", str(output)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    assert built.stderr == ""
-    assert built.stdout == f"The book: {output / 'html' / 'index.html'}\n"
-    return output / "html"
-
-
-def paths(site):
-    """Every page; what lies in _static belongs to the theme."""
-    found = sorted(site.rglob("*.html"))
-    return [path for path in found if path.relative_to(site).parts[0] != "_static"]
 
 
 @pytest.fixture(scope="module")
@@ -138,67 +85,6 @@ def test_what_the_reference_lists_can_be_looked_up(site):
 # In the browser.
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium: $REFNET_CHROMIUM, or the one on the path."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright: pip install '.[browser]'"
-    )
-    named = os.environ.get("REFNET_CHROMIUM") or shutil.which("chromium")
-    if not named:
-        pytest.skip("no Chromium: apt-get install chromium, or set REFNET_CHROMIUM to one")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=named, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def served(site):
-    """The address of the site, on a free port of this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def tab(browser, served):
-    """A new tab, and what went wrong in it."""
-    context = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    wrong: list[str] = []
-    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
-    page.on("pageerror", lambda e: wrong.append(f"error: {e}"))
-    page.on("requestfailed", lambda r: wrong.append(f"failed: {r.url}"))
-    page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status > 399 else None)
-
-    def outside(route):
-        wrong.append(f"another host: {route.request.url}")
-        route.abort()
-
-    inside = (served, "data:", "blob:", "about:")
-    context.route(lambda url: not url.startswith(inside), outside)
-    yield page, wrong
-    context.close()
-
-
-def opened(page, address):
-    """Go there and wait until the mathematics is set."""
-    page.goto(address)
-    page.evaluate("() => window.MathJax?.startup?.promise")
-
-
 OVERFLOW = """() => {
   const wide = document.documentElement.clientWidth;
   const scrolls = e => { for (; e; e = e.parentElement) {
@@ -215,10 +101,6 @@ UNSET = """() => [...document.querySelectorAll('.math')].filter(
 ).map(e => e.textContent.slice(0, 60))"""
 
 
-def addresses(site, served):
-    return [served + str(path.relative_to(site)) for path in paths(site)]
-
-
 def test_no_page_errs_asks_another_host_or_is_wider_than_the_screen(site, served, tab):
     page, wrong = tab
     for address in addresses(site, served):
@@ -229,27 +111,6 @@ def test_no_page_errs_asks_another_host_or_is_wider_than_the_screen(site, served
             page.set_viewport_size(size)
             assert page.evaluate(OVERFLOW) == {"page": 0, "cut": []}, (address, size)
         assert wrong == [], address
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(site, served, tab, scheme):
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe: pip install '.[browser]'"
-    ).Axe()
-    page, _ = tab
-    page.emulate_media(color_scheme=scheme)
-    for address in addresses(site, served):
-        if "/_modules/" in address and not address.endswith("/ops/convolutions.html"):
-            continue  # the sources all look like this one
-        opened(page, address)
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        found = axe.run(page).response["violations"]
-        bad = [
-            (v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"])
-            for v in found
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert bad == [], address
 
 
 def test_search_finds_a_chapter_and_a_function(served, tab):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 
@@ -80,6 +81,15 @@ def test_a_file_cut_short_anywhere_is_refused_in_one_line(path):
         with pytest.raises(ValueError, match="not a whole safetensors file") as refusal:
             read(path)
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("ending", [".tflite", ".pth", ".PT", ".h5", ".json", ".caffemodel"])
+def test_another_frameworks_file_is_refused_with_the_command_that_converts_it(tmp_path, ending):
+    path = tmp_path / f"mine{ending}"
+    path.write_bytes(b"anything")
+    said = f"mine{ending}: another framework's file; `refnet weights convert {path} --as MODEL"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        load(str(path))
 
 
 def rewritten(**changes):

@@ -152,3 +152,42 @@ def test_the_fuzz_suite_runs_there_too(cluster):
     assert wrong.returncode == 1
     assert "40 drawn operations, smallest failure: " in wrong.stdout
     assert "smallest failure: none" not in wrong.stdout
+
+
+def test_photos_and_a_file_named_from_here_are_found_by_workers_that_are_elsewhere(
+    cluster, tmp_path, monkeypatch
+):
+    from refnet.checkpoints.manifest import entry
+
+    folder(tmp_path / "in", 4)
+    (tmp_path / "mine.safetensors").write_bytes(entry("v2").path.read_bytes())
+    words = ["in", "--model", "mine.safetensors", "--preprocess", "squash", "--engine", SLOW]
+    words += ["--scheduler", cluster.address, "--out", "out"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-m", "refnet", "evaluate", *words],
+        cwd=tmp_path, env=env, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["not_read"] == []
+
+
+def test_workers_that_do_not_see_the_photos_end_the_run_before_it_records_that(tmp_path):
+    """A client whose workers see nothing: the run is refused, naming the worker and the photo."""
+    from refnet.apps.evaluate import cluster as under_test
+    from refnet.apps.evaluate.evaluator import Task
+
+    class Blind:
+        loop = None
+
+        def nthreads(self):
+            return {"tcp://10.0.0.7:1": 1}
+
+        def run(self, function, *words, on_error):
+            return {"tcp://10.0.0.7:1": False}
+
+    photo = tmp_path / "a.png"
+    photo.touch()
+    tasks = iter([Task("a.png", str(photo), 0, 0, 0, (0,))])
+    with pytest.raises(ValueError, match=r"worker tcp://10\.0\.0\.7:1 does not see .*a\.png"):
+        next(under_test.spread(tasks, [], Blind()))

@@ -157,6 +157,46 @@ def test_the_hostile_folder_is_counted_and_named_and_nothing_is_lost(tmp_path):
     assert again.time["new"] == 0
 
 
+def test_a_photo_that_vanishes_before_it_is_read_is_named(tmp_path):
+    root = folder(tmp_path / "in", 4, classes=1)
+
+    def spread(tasks, variants):
+        for answered in pool.alone(tasks, variants):
+            (root / "100" / "00002.png").unlink(missing_ok=True)
+            yield answered
+
+    report = evaluate(wanted(root, tmp_path / "out"), spread)
+    assert report.unread == [("100/00002.png", "was there at the beginning, and is gone")]
+    assert (report.photos, report.summaries[0].photos) == (3, 3)
+
+
+def test_of_photos_that_vanish_before_their_folder_is_looked_into_the_number_is_said(tmp_path):
+    root = folder(tmp_path / "in", 6, classes=3)
+
+    def spread(tasks, variants):
+        for answered in pool.alone(tasks, variants):
+            for path in (root / "102").glob("*"):
+                path.unlink()
+            yield answered
+
+    report = evaluate(wanted(root, tmp_path / "out"), spread)
+    assert report.unread == [("in", "2 photos fewer than at the beginning")]
+
+
+def test_a_photo_that_a_table_names_and_that_vanishes_is_not_there(tmp_path):
+    root = folder(tmp_path / "in", 2)
+    (tmp_path / "t.csv").write_text("image,label\nin/100/00000.png,100\nin/101/00001.png,101\n")
+
+    def spread(tasks, variants):
+        for answered in pool.alone(tasks, variants):
+            yield answered
+            (root / "101" / "00001.png").unlink(missing_ok=True)
+
+    for again in (spread, pool.alone):
+        report = evaluate(wanted(tmp_path / "t.csv", tmp_path / "out"), again)
+        assert report.unread == [("in/101/00001.png", "no such file")]
+
+
 def test_retry_tries_again_what_failed_alone(tmp_path):
     root = folder(tmp_path / "in", 4)
     (root / "100" / "bad.png").touch()
@@ -226,3 +266,11 @@ def test_a_dataset_without_a_photo_is_refused(tmp_path):
     (tmp_path / "in" / "tabby").mkdir(parents=True)
     with pytest.raises(ValueError, match="no picture with a class"):
         evaluate(wanted(tmp_path / "in", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dataset_whose_photos_have_no_class_is_refused_with_a_reason(tmp_path):
+    (tmp_path / "t.csv").write_text("image,label\na.jpg,457.0\nb.jpg,unicorn\n")
+    reason = r"in t\.csv \(a\.jpg: t\.csv, line 2: class: '457\.0' is no number"
+    with pytest.raises(ValueError, match=reason):
+        evaluate(wanted(tmp_path / "t.csv", tmp_path / "out"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,30 @@ def test_both_models_by_default_each_by_its_own_recipe(labelled, tmp_path, capsy
     assert names == {"jsonl", "csv", "json", "html", "txt", "lock"}
     stored = json.loads((tmp_path / "report.json").read_text())
     assert stored == said
+
+
+@pytest.mark.parametrize("out", ["evaluation", "."])
+@pytest.mark.parametrize("layout", ["folders", "flat"])
+def test_reports_that_lie_among_the_photos_are_none_of_them(
+    tmp_path, capsys, monkeypatch, layout, out
+):
+    """`refnet evaluate .`, whose --out lies in it or is it: the second time there are reports."""
+    (tmp_path / "457").mkdir()
+    (tmp_path / "457" / "photo_1.jpg").write_bytes(GRACE.read_bytes())
+    (tmp_path / "truth.txt").write_text("n02883205\n")
+    monkeypatch.chdir(tmp_path)
+    words = [
+        ".",
+        "--model",
+        "v1",
+        "--out",
+        out,
+        *(["--labels", "truth.txt"] if layout == "flat" else []),
+    ]
+    found = [printed(capsys, *words) for _ in range(2)]
+    assert [each.pop("time")["new"] for each in found] == [1, 0]
+    assert found[0] == found[1]
+    assert (found[0]["photos"], found[0]["not_pictures_by_name"]) == (1, 1)
 
 
 def test_recipes_change_the_answer_and_the_report_says_on_which_photo(labelled, tmp_path, capsys):
@@ -99,6 +125,11 @@ def test_stored_records_are_compared_without_the_photos(labelled, tmp_path, caps
 
 REFUSED = {
     "nothing": ([], "DIR: expected a folder"),
+    "an empty word": ([""], "DIR: expected a folder"),
+    "two ways to share": (
+        [".", "--processes", "2", "--scheduler", "tcp://127.0.0.1:9"],
+        "--processes: the workers of --scheduler share the photos",
+    ),
     "no such folder": (["gone"], "gone: no such folder or file, nor one of the sets"),
     "engine": ([".", "--engine", "abacus"], "--engine: backend: 'abacus', expected one of"),
     "recipe": ([".", "--preprocess", "stew"], "--preprocess: 'stew', expected one of"),
@@ -109,6 +140,7 @@ REFUSED = {
     "records": (["--against", "gone", "gone"], "--against: 'gone': no such folder"),
     "classes": ([".", "--classes", "gone"], "--classes: gone: no such file"),
     "scheduler": ([".", "--scheduler", "tcp://127.0.0.1:9"], "--scheduler"),
+    "no address": ([".", "--scheduler", "foo"], "--scheduler: foo: missing port number"),
 }
 
 
@@ -203,3 +235,35 @@ def test_ten_thousand_photos_take_the_memory_of_one_thousand(tmp_path):
         peaks.append(int(done.stderr.splitlines()[-1]))  # KB on Linux
         assert f"{number:,} photos" in done.stdout
     assert peaks[1] - peaks[0] < 9_000, peaks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [0, 0.05, 0.15, 0.4])
+def test_ctrl_c_while_processes_begin_is_two_lines_and_leaves_none(tmp_path, wait):
+    """A terminal sends it to all of them; those that begin know nothing of it yet."""
+    root = folder(tmp_path / "in", 40)
+    words = ["--engine", "tests.evaluate.engines:Slow", "--model", "v2", "--preprocess", "squash"]
+    process = subprocess.Popen(
+        command(root, *words, "--processes", 2, "--out", tmp_path / "out"), cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("the system does not tell a process's children")
+    while len(begun := children.read_text().split()) < 2:  # with the one that tracks resources
+        assert process.poll() is None
+        time.sleep(0.005)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines() == [
+        f"refnet: what is done is kept in {tmp_path / 'out'}: the same command goes on from there",
+        "refnet: interrupted",
+    ]
+    until = time.monotonic() + 30  # the one that tracks resources ends a moment after its parent
+    while any(Path("/proc", child).exists() for child in begun):
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -177,3 +177,78 @@ def test_a_dataset_can_be_gone_through_again(tmp_path):
     dataset = opened(str(tmp_path), None, CLASSES)
     assert list(dataset) == list(dataset)
     assert len(list(dataset)) == 3
+
+
+def test_an_empty_line_among_a_ground_truths_is_refused_as_it_would_shift_all_after_it(tmp_path):
+    with pytest.raises(ValueError, match=r"truth\.txt, line 2: empty"):
+        flat(tmp_path, "n02123045\n\nn01440764\n")
+    photos, _ = flat(tmp_path, "n02123045\r\nn01440764\r\n\r\n")
+    assert photos == {FLAT[0]: 281, FLAT[1]: 0}
+
+
+def test_a_ground_truth_line_of_two_classes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"truth\.txt, line 2: class: 'tabby tench' is no"):
+        flat(tmp_path, "tench\ntabby tench\n")
+
+
+def test_a_ground_truth_may_hold_names_of_several_words(tmp_path):
+    photos, _ = flat(tmp_path, "tiger cat\ntench\n")
+    assert photos == {FLAT[0]: 282, FLAT[1]: 0}
+
+
+def test_the_layout_tells_how_many_classes_a_ground_truth_has(tmp_path):
+    touch(tmp_path, *FLAT)
+    (tmp_path / "truth.txt").write_text("tench\n" * 1200)
+    assert opened(str(tmp_path), str(tmp_path / "truth.txt"), CLASSES).layout.endswith(" of 1,200")
+
+
+def test_a_photo_that_a_table_names_again_counts_once_and_that_is_said(tmp_path):
+    """The same in other words, and under another class: which of the two is right nobody knows."""
+    rows = "image,label\na.jpg,281\nb.jpg,0\n./a.jpg,281\na.jpg,282\n,5\n"
+    (tmp_path / "t.csv").write_text(rows)
+    photos, problems = found(tmp_path / "t.csv")
+    assert photos == {"a.jpg": 281, "b.jpg": 0}
+    again = "a.jpg again; what line 2 says of it counts"
+    assert problems == {
+        "t.csv, line 4": again, "t.csv, line 5": again, "t.csv, line 6": "names no photo",
+    }  # fmt: skip
+    assert next(iter(opened(str(tmp_path / "t.csv"), None, CLASSES))).label == 281
+
+
+def test_a_short_line_of_a_table_is_named_and_the_rest_is_taken(tmp_path):
+    (tmp_path / "t.csv").write_text("image,size,label\na.jpg,1\nb.jpg,1,0\n\n")
+    photos, problems = found(tmp_path / "t.csv")
+    assert photos == {"b.jpg": 0}
+    assert problems == {"a.jpg": "t.csv, line 2: no class"}
+
+
+DAMAGED = {
+    "a quote that is never closed": 'image,label\na.jpg,"0\n' + "b.jpg,1\n" * 20_000,
+    "the same, and short": 'image,label\na.jpg,0\n"b.jpg,1\n',
+    "UTF-16": "image,label\na.jpg,0\n".encode("utf-16").decode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_table_is_refused_in_one_line(tmp_path, case):
+    (tmp_path / "t.csv").write_bytes(DAMAGED[case].encode("latin-1"))
+    with pytest.raises(ValueError, match=r"t\.csv") as refused:
+        found(tmp_path / "t.csv")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_that_no_file_can_have_is_a_photo_that_is_not_there(tmp_path):
+    from refnet.apps.evaluate.tasks import stamp
+
+    (tmp_path / "t.csv").write_text("image,label\na\0b.jpg,0\n")
+    (photo,) = opened(str(tmp_path / "t.csv"), None, CLASSES)
+    assert stamp(photo.path) == (-1, 0)
+
+
+def test_photos_that_pillow_cannot_read_are_named_and_notes_are_counted(tmp_path):
+    touch(tmp_path, "tabby/a.jpg", "tabby/b.HEIC", "tabby/c.md", "d.cr2")
+    photos, problems = found(tmp_path)
+    assert list(photos) == ["tabby/a.jpg"]
+    assert problems == dict.fromkeys(
+        ("tabby/b.HEIC", "d.cr2"), "a kind of photo that Pillow does not read"
+    )

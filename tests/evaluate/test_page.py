@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
 from refnet.apps.evaluate.command import evaluate
+from refnet.apps.evaluate.report import figures
 from refnet.apps.evaluate.text import text
 from tests.evaluate.photos import draw, folder, wanted
 
@@ -27,7 +30,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "img"}:
+        if tag not in {"meta", "img", "wbr"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -97,6 +100,50 @@ def test_a_thumbnail_is_small_whatever_the_photo(tmp_path):
     picture = Image.open(io.BytesIO(base64.b64decode(found.partition(",")[2])))
     assert picture.size == (SIDE, round(SIDE * 900 / 1500))
     assert thumbnail(str(tmp_path / "gone.png")) is None
+
+
+def test_at_80_columns_each_row_is_whole_and_in_a_file_the_table_is_as_wide_as_it_is(made):
+    """No figure of the wide table is missing in the narrow one, and no line of words is wider."""
+    report, _ = made
+    report = replace(report, judged=[{"image": "a" * 30, "engine": "e", "told": "b " * 60}])
+    report.judged[0]["holds"] = True
+    wide, narrow = text(report), text(report, 80)
+    assert max(map(len, wide.splitlines())) > 110
+    shown = [line for line in narrow.splitlines() if not line.startswith("  104/")]
+    assert max(map(len, shown)) <= 80
+    told = [Counter(re.findall(r"[\d.]+", said)) for said in (wide, narrow)]
+    assert not told[0] - told[1]  # the narrow one repeats the 1 and the 5 of its heads
+    one, five = report.summaries[0].top1, report.summaries[0].top5
+    row = f"  top-1 {one.count} of 46 {one.told()}; top-5 {five.count} of 46 {five.told()}"
+    assert row in narrow.splitlines()
+
+
+def test_the_terminals_table_of_classes_has_the_worst_first_with_their_counts(made):
+    report, _ = made
+    (variant,) = figures(report)["variants"][:1]
+    lines = text(report).splitlines()
+    at = lines.index("  each class:")
+    rows = [re.split(r"  +", line.strip()) for line in lines[at + 2 : at + 9]]
+    expected = {
+        row["class"]: [str(row["photos"]), str(row["top1"]), str(row["top5"])]
+        for row in variant["classes"]
+    }
+    assert {name: cells for name, *cells in rows} == expected
+    shares = [int(one) / int(of) for _, of, one, _ in rows]
+    assert shares == sorted(shares)
+
+
+def test_a_files_name_does_not_drive_the_terminal(tmp_path):
+    for name in ("bell\a", "red \x1b[31m", "two\nlines", "turned \u202e", "Mädchen 写真"):
+        (tmp_path / "in" / "104").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / "104" / f"{name}.png").write_text("no photo")
+    draw(tmp_path / "in" / "104" / "fine.png", 104)
+    said = text(evaluate(wanted(tmp_path / "in", tmp_path / "out")))
+    assert all(line.isprintable() for line in said.splitlines())
+    why = "not an image that Pillow can read"
+    assert f"  104/two\\nlines.png: {why}\n" in said
+    assert f"  104/Mädchen 写真.png: {why}\n" in said
+    assert "1 class (" in said
 
 
 def test_the_terminals_text_names_what_was_not_evaluated_and_both_recipes(made):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from refnet.apps.evaluate.records import Lock, Records, about
+from refnet.apps.evaluate.records import Lock, Records, about, write_csv
 
 ABOUT = {"variant": {"engine": "fast"}}
 
@@ -92,3 +93,29 @@ def test_two_evaluations_do_not_share_a_folder(tmp_path):
         Lock(tmp_path)
     first.close()
     Lock(tmp_path).close()
+
+
+FULL = Path("/dev/full")  # takes no byte: "No space left on device"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+def test_a_full_disk_is_said_with_the_files_name_and_what_is_there_stays_whole(tmp_path):
+    path = tmp_path / "r.jsonl"
+    with Records(path, ABOUT) as records:
+        records.append(made(1))
+        whole = path.read_bytes()
+        records._file.close()
+        records._file = open(FULL, "r+b", buffering=0)  # noqa: SIM115
+        with pytest.raises(OSError, match=r"No space left .*r\.jsonl"):
+            records.append(made(2))
+    assert path.read_bytes() == whole
+
+
+def test_a_table_that_cannot_be_written_leaves_nothing_beside_it(tmp_path):
+    def rows():
+        yield made(1, problem="x")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left .*t\.csv"):
+        write_csv(tmp_path / "t.csv", rows())
+    assert list(tmp_path.iterdir()) == []

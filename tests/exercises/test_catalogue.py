@@ -25,7 +25,7 @@ def by_mistake(value) -> str:
     return getattr(value, "number", None) or value.name.replace(" ", "-")
 
 
-@pytest.mark.parametrize("chapter", range(10))
+@pytest.mark.parametrize("chapter", chapters())
 def test_a_chapter_has_four_to_six_from_a_warm_up_to_a_problem(chapter):
     here = chapters()[chapter]
     assert 4 <= len(here) <= 6
@@ -105,5 +105,5 @@ def test_the_stub_is_python_and_is_not_written_yet(exercise):
 def test_an_unknown_number_names_those_that_there_are():
     with pytest.raises(ValueError, match=r"^exercise: '5.9', expected 5.1 to 5.5$"):
         find("5.9")
-    with pytest.raises(ValueError, match=r"^exercise: 'x', expected 0.1 to 9.6$"):
+    with pytest.raises(ValueError, match=f"^exercise: 'x', expected 0.1 to {ALL[-1].number}$"):
         find("x")

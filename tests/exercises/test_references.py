@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from refnet.cost import peak_bytes
 from refnet.exercises import find
 from refnet.exercises.chapter_09 import V1, V1_LAYERS, V1_STRIDES
 from refnet.exercises.exercise import whole
+from refnet.models import mobilenet_v1
 
 
 def reference(number: str):
@@ -115,3 +117,92 @@ def test_batch_norm_and_folding_in_fractions():
     assert reference("8.2")(np.full((1, 1, 1), 7.0), *given).tolist() == [[[20.0]]]
     w, b = reference("8.3")(np.full((1, 1, 1, 1), 4.0), *given)
     assert (w.item(), b.item()) == (12.0, -1.0)
+
+
+def test_v2s_table_and_cost():
+    """MobileNetV2's paper: table 2, and section 3.3's h w d' t (d' + k^2 + d'')."""
+    rows = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
+            (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
+    assert reference("12.5")(rows, 32) == 10
+    assert reference("12.1")(24, 6, 24) == (24, 144, 144, 24)  # the lecture's example
+    assert reference("12.4")(56, 24, 32, 6, 1) == 56 * 56 * 24 * 6 * (24 + 9 + 32)
+    M, side, total = 32, 112, 27 * 32 * 112**2
+    for t, c, n, s in rows:
+        for stride in (s, *[1] * (n - 1)):
+            total += reference("12.4")(side, M, c, t, stride)
+            side, M = side // stride, c
+    total += 320 * 1280 * 49 + 1280 * 1000
+    assert round(total / 1e6) == 301
+    assert total == 300_774_272  # half of what torch's own counter of FLOPs prints
+
+
+def test_a_block_of_v2_is_scipys():
+    x, expand, deep, project = whole(1, 5, 4, 2), whole(2, 2, 3), whole(3, 3, 3, 3), whole(4, 3, 2)
+    y = np.clip(np.tensordot(x, expand, axes=1), 0, 6)
+    maps = [signal.correlate2d(y[..., m], deep[..., m], mode="same") for m in range(3)]
+    y = np.clip(np.stack(maps, axis=2), 0, 6)
+    expected = x + np.tensordot(y, project, axes=1)
+    assert np.array_equal(reference("12.3")(x, expand, deep, project), expected)
+
+
+def test_patterns_are_those_that_can_be_listed():
+    for m in range(1, 6):
+        for n in range(1, 9):
+            few = [p for p in range(2**n) if p.bit_count() < m]
+            assert reference("12.2")(m, n) == len(few)
+
+
+def test_a_point_comes_back_where_the_awake_rows_have_rank_two():
+    for seed in range(40):
+        T, x = whole(seed, 4, 2, least=-2, most=2), whole(seed + 100, 2)
+        y = np.maximum(T @ x, 0)
+        told = np.linalg.matrix_rank(T[y > 0]) == 2 if (y > 0).any() else False
+        assert reference("12.6")(y, T) == (tuple(x.tolist()) if told else ())
+
+
+def test_the_intensity_is_that_of_the_arrays():
+    x, w = np.ones((14, 14, 64), np.float32), np.ones((64, 384), np.float32)
+    y = x @ w
+    macs = int(y.sum())  # of ones with ones: each product adds 1
+    assert reference("13.2")(14, 64, 384) == Fraction(macs, x.nbytes + w.nbytes + y.nbytes)
+
+
+def test_the_roofline_in_numbers_of_its_paper():
+    """Williams and others, 2009: attainable = min(peak, bandwidth x intensity).
+
+    Their Opteron X2: a peak of 17.6 GFLOP/s, a bandwidth of 15 GB/s or less. Here 16 and 4.
+    """
+    for macs, moved in ((40, 5), (40, 10), (40, 20)):
+        attainable = min(Fraction(16), 4 * Fraction(macs, moved))
+        assert reference("13.3")(((macs, moved),), 4) == macs / attainable * 4
+        word = "memory" if attainable < 16 else "arithmetic"
+        assert reference("13.1")(macs, moved, 4) == word
+
+
+def test_a_program_of_which_a_twentieth_stays_is_never_more_than_twenty_times_as_fast():
+    """Amdahl's law in its best known case."""
+    assert reference("13.4")(Fraction(19, 20), 10**9) < 20
+    assert reference("13.4")(Fraction(19, 20), 19) == 10
+    assert reference("13.4")(Fraction(1), 7) == 7
+
+
+def test_the_most_alive_of_v1_is_the_networks_own():
+    network = mobilenet_v1(batch_norm=False)
+    shapes = network.shapes()
+    layers = [layer for layer in network.layers if layer.op.endswith("conv2d")]
+    sizes = (224 * 224 * 3, *(int(np.prod(shapes[layer.name])) for layer in layers))
+    assert 4 * reference("13.5")(sizes) == peak_bytes(network)
+    assert reference("13.6")(sizes, ()) == reference("13.5")(sizes)
+
+
+def test_what_is_kept_is_what_somebody_still_reads():
+    """Counted from the readers of each map, layer by layer."""
+    for seed in range(30):
+        sizes = tuple(whole(seed, 6, least=1, most=99).tolist())
+        added = ((0, 2), (2, 5)) if seed % 2 else ((1, 4),)
+        reads = {n: {n - 1, *(first for first, last in added if last == n)} for n in range(1, 6)}
+        most = 0
+        for n in range(1, 6):
+            needed = set().union(*(reads[later] for later in range(n, 6)))
+            most = max(most, sum(sizes[m] for m in {*(needed & set(range(n))), n}))
+        assert reference("13.6")(sizes, added) == most

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
 
 import pytest
 
-from refnet.exercises import check, find
+from refnet.exercises import calling, check, find, timelimit
 from refnet.exercises.timelimit import OutOfTimeError, time_limit
 
 
@@ -91,3 +92,53 @@ def test_the_handler_and_the_timer_of_others_are_put_back():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+# A browser has no timers; what it uses in their place runs anywhere.
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    monkeypatch.setattr(calling, "time_limit", timelimit._by_tracer)
+
+
+def endless_loop(x, w, stride):
+    while True:
+        pass
+
+
+def endless_generator(x, w, stride):
+    return sum(1 for _ in iter(int, 1))
+
+
+def endless_calls(x, w, stride):
+    def inner(n):
+        return n + 1
+
+    n = 0
+    while n >= 0:
+        try:
+            n = inner(n)
+        except Exception:
+            continue
+
+
+@pytest.mark.parametrize("function", [endless_loop, endless_generator, endless_calls])
+def test_by_a_tracer_what_does_not_end_is_ended_too(traced, function):
+    before = sys.gettrace()
+    assert check("5.2", function, limit=0.05).kind == "timed out"
+    assert sys.gettrace() is before
+
+
+def test_by_a_tracer_a_right_answer_is_right_and_a_wrong_one_has_its_hint(traced):
+    exercise = find("5.2")
+    assert check("5.2", exercise.reference).right
+    mistake = exercise.mistakes[0]
+    assert check("5.2", mistake.function).mistake == mistake.name
+
+
+def test_by_a_tracer_a_function_that_ended_late_but_ended_raises_nothing_afterwards():
+    before = sys.gettrace()
+    with timelimit._by_tracer(0.0):
+        time.sleep(0.001)  # no line of Python is entered after it within the block
+    assert sys.gettrace() is before

@@ -43,6 +43,22 @@ OTHERS: dict[str, dict[str, Any]] = {
     "im2col": {"kernels": (((1, 0), (0, 1)), ((0, 1), (-1, 0)))},
     "folding": {"x": -2.5, "variance": 9},
     "alpha_cost": {"alphas": (0.35, 0.5, 0.75, 1.0), "resolution": 128},
+    "one_pixel_more": {"side": 192},
+    "accuracy_cost": {"sides": (224, 128)},
+    "texels": {"M": 3},
+    "threadgroups": {"width": 7, "height": 9, "group": (8, 4)},
+    "overlap": {"one": (1, 1, 4, 4), "other": (0, 2, 6, 9)},
+    "atrous": {"D_F": 11},
+    "parameter_steps": {"alpha": 0.5, "classes": 100},
+    "counter_bars": {"model": "v1", "alpha": 0.5, "resolution": 160},
+    "spiral": {"dimensions": (2, 4, 8), "seed": 1},
+    "inverted_residual": {"block": 2, "alpha": 0.5},
+    "roofline": {"gemm": 60.0, "bandwidth": 20.0},
+    "map_sizes": {"alpha": 0.5, "resolution": 160},
+    "whole_rows": {"W": 8, "C": 1},
+    "two_workers": {"alpha": 0.5, "resolution": 160},
+    "float_spacing": {"bits": (1, 2, 4), "most": 16},
+    "read_back": {"side": 4},
 }
 DRAWINGS = [(name, {}) for name in NAMES] + list(OTHERS.items())
 IDS = [f"{name}-{'others' if parameters else 'book'}" for name, parameters in DRAWINGS]
@@ -225,7 +241,13 @@ def test_contrast_is_that_of_wcag() -> None:
         ("padding_falls", {"sizes": (6, 13)}, "size: 13, but"),
         ("cost_ratio", {"D_Ks": (1, 3, 5, 7)}, "D_Ks: 4, but"),
         ("sobel_factors", {"kernel": [[1] * 7]}, "columns: 7, but"),
+        ("overlap", {"other": (0, 0, 10, 2)}, "rows: 10, but"),
+        ("atrous", {"D_F": 12}, "D_F: 12, but"),
+        ("texels", {"M": 9}, "M: 9, but"),
+        ("threadgroups", {"width": 21}, "threads across: 24, but"),
         ("im2col", {"pixels": [[1] * 5] * 5}, "side of the map: 5, but"),
+        ("one_pixel_more", {"side": 16}, "maps of different sides: 5, but"),
+        ("spiral", {"dimensions": range(2, 8)}, "dimensions: 6, but"),
     ],
 )
 def test_a_size_that_the_layout_cannot_hold_is_refused_in_one_line(

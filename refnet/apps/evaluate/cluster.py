@@ -10,13 +10,17 @@ may have been in the same hands, each that was given up is tried once more, alon
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from refnet import __version__
 from refnet.apps.evaluate.evaluator import Evaluator, Record, Task
 from refnet.apps.evaluate.variants import Variant
+from refnet.checkpoints import manifest
 from refnet.errors import MissingPackageError, one_line
 
 Answered = tuple[Task, list[Record]]
@@ -31,11 +35,13 @@ def connected(address: str) -> Any:
     """
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host
     except ImportError:
         raise MissingPackageError(
             "--scheduler needs dask and distributed: pip install 'refnet[cluster]'"
         ) from None
     try:
+        get_address_host(address)  # a Client that could not begin ends late, with a traceback
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as problem:
         raise ValueError(f"--scheduler: {address}: {one_line(problem)}") from None
@@ -71,9 +77,16 @@ def spread(
     """
     from distributed import as_completed
 
-    wanted = tuple(variants)
+    wanted = tuple(map(_anywhere, variants))
     out: dict[Any, Task] = {}
     suspects: list[Task] = []
+    # A worker has a working folder of its own.
+    tasks = (replace(task, path=os.path.abspath(task.path)) for task in tasks)
+    if (first := next(tasks, None)) is None:
+        return
+    if os.path.lexists(first.path):
+        _check_seen(client, first.path)
+    tasks = chain([first], tasks)
     done = as_completed(with_results=False, loop=client.loop)
 
     def give_out() -> None:
@@ -95,6 +108,23 @@ def spread(
     for task in suspects:
         answer = _answer(client.submit(evaluated, wanted, task, pure=False))
         yield task, answer or task.failed("every worker that was at it ended")
+
+
+def _anywhere(variant: Variant) -> Variant:
+    """The same with its file's whole path, if its checkpoint is a file."""
+    if variant.model in manifest.names() or not os.path.isfile(variant.model):
+        return variant
+    return replace(variant, model=os.path.abspath(variant.model))
+
+
+def _check_seen(client: Any, path: str) -> None:
+    """Workers that do not see the photos would record of each that it is not there."""
+    for worker, there in client.run(os.path.lexists, path, on_error="return").items():
+        if there is False:
+            raise ValueError(
+                f"--scheduler: worker {worker} does not see {path}; expected the photos under the "
+                "same name wherever a worker runs"
+            )
 
 
 def _answer(future: Any) -> list[Record] | None:

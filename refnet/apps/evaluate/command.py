@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shutil import get_terminal_size
 from time import perf_counter
 from typing import Any
 
 from refnet.apps.evaluate import against, cluster, pool
 from refnet.apps.evaluate.evaluator import Record, Task
-from refnet.apps.evaluate.layouts import Dataset, opened
+from refnet.apps.evaluate.layouts import Dataset, Entry, Unusable, opened
 from refnet.apps.evaluate.names import Classes, common
 from refnet.apps.evaluate.page import page
 from refnet.apps.evaluate.progress import Progress
 from refnet.apps.evaluate.records import Lock, Records, write_csv
 from refnet.apps.evaluate.report import Report, figures, gather, rows
 from refnet.apps.evaluate.tasks import count, unfinished
-from refnet.apps.evaluate.text import text
+from refnet.apps.evaluate.text import counted, text
 from refnet.apps.evaluate.variants import Variant, variants
 from refnet.arguments import check_count
 from refnet.checkpoints.files import write_whole
@@ -50,11 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, report; 2 if anything could not be evaluated."""
     check_count(arguments.processes, "--processes")
     check_count(arguments.judge, "--judge", least=0)
-    if arguments.dir is None:
-        if not arguments.against:
+    if not arguments.dir:
+        if not arguments.against or arguments.dir is not None:
             raise ValueError("DIR: expected a folder of labelled photos")
         report = against.stored(arguments.against)
-        print(json.dumps(figures(report), indent=1) if arguments.json else text(report))
+        print(json.dumps(figures(report), indent=1) if arguments.json else text(report, _width()))
         return 2 if report.unread else 0
     wanted = _wanted(arguments)
     with ExitStack() as stack:
@@ -70,9 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({**figures(report), "time": report.time}, indent=1))
     else:
-        print(text(report))
+        print(text(report, _width()))
     print(f"refnet: wrote {wanted.out / 'report.html'}", file=sys.stderr)
     return 2 if report.unread else 0
+
+
+def _width() -> int | None:
+    """Of the terminal that is written to; None where it is a file."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
@@ -91,12 +98,29 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     else:
         found = variants(models, recipes, engines)
     classes = _classes(arguments.classes, found)
-    dataset = opened(arguments.dir, arguments.labels, classes)
     out = Path(arguments.out)
+    dataset = opened(arguments.dir, arguments.labels, classes)
+    dataset = _without(out, arguments.dir, dataset, found)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out: {out} is not a folder")
     judge = arguments.judge if arguments.against else 0
     return Wanted(dataset, classes, found, out, arguments.retry, judge)
+
+
+def _without(out: Path, root: str, dataset: Dataset, found: Sequence[Variant]) -> Dataset:
+    """A dataset whose folder holds the reports too: they are none of it, now or the next time."""
+    if not out.resolve().is_relative_to(Path(root).resolve()):
+        return dataset
+    name = out.resolve().relative_to(Path(root).resolve()).as_posix()
+    own = {name}
+    if name == ".":
+        own |= {".lock", *(f"report.{kind}" for kind in ("json", "txt", "html"))}
+        own |= {f"{variant.key}.{kind}" for variant in found for kind in ("jsonl", "csv")}
+
+    def walk() -> Iterator[Entry]:
+        return (e for e in dataset if e.name not in own and not e.name.startswith(f"{name}/"))
+
+    return replace(dataset, walk=walk)
 
 
 def _classes(file: str | None, found: Sequence[Variant]) -> Classes:
@@ -114,6 +138,8 @@ def _classes(file: str | None, found: Sequence[Variant]) -> Classes:
 def _spread(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Spread, str]:
     """Who evaluates: this process, several, or a cluster."""
     if arguments.scheduler:
+        if arguments.processes > 1:
+            raise ValueError("--processes: the workers of --scheduler share the photos")
         client = stack.enter_context(closing(cluster.connected(arguments.scheduler)))
         return partial(cluster.spread, client=client), "on a Dask cluster"
     if arguments.processes > 1:
@@ -127,17 +153,16 @@ def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 proces
 
     Whatever ends this at any moment, the same call goes on from there.
     """
+    total = _count(wanted.dataset)
     with ExitStack() as stack:
         stack.enter_context(closing(Lock(wanted.out)))
         records = [
             stack.enter_context(Records(wanted.out / f"{v.key}.jsonl", against.about_of(v)))
             for v in wanted.variants
         ]
-        total = count(wanted.dataset)
-        if not total:
-            raise ValueError(f"DIR: no picture with a class in {wanted.dataset.name}")
         progress = Progress(total, [v.title for v in wanted.variants])
         tasks = unfinished(wanted.dataset, records, progress, retry=wanted.retry)
+        failed: dict[str, str] = {}
         start = perf_counter()
         stack.callback(progress.close)
         with closing(spread(tasks, wanted.variants)) as answered:
@@ -145,15 +170,37 @@ def evaluate(wanted: Wanted, spread: Spread = pool.alone, where: str = "1 proces
                 for n, record in zip(task.variants, found, strict=True):
                     records[n].append(record)
                     progress.add(n, record)
+                    if "problem" in record:
+                        failed[task.name] = task.path
                 progress.done(new=True)
         seconds = perf_counter() - start
         progress.close()
         report = gather(wanted.dataset, wanted.classes, wanted.variants, records)
+        report.unusable += _gone(report, failed, total)
         if wanted.judge:
             report.judged = against.judge(report, wanted.dataset, wanted.judge)
         report.time = _time(report, progress.new, seconds, where)
         _write(wanted, report, records)
         return report
+
+
+def _count(dataset: Dataset) -> int:
+    """How many photos there are; without any, the first reason that was found."""
+    if total := count(dataset):
+        return total
+    reasons = (f" ({e.name}: {e.reason})" for e in dataset if isinstance(e, Unusable))
+    raise ValueError(f"DIR: no picture with a class in {dataset.name}{next(reasons, '')}")
+
+
+def _gone(report: Report, failed: Mapping[str, str], total: int) -> list[tuple[str, str]]:
+    """Photos that were there at the beginning: a table names them still, a folder does not."""
+    named = dict(report.unread)
+    gone = [n for n, path in failed.items() if n not in named and not os.path.lexists(path)]
+    said = [(name, "was there at the beginning, and is gone") for name in gone]
+    if (fewer := total - report.photos - len(gone)) > 0:
+        fewer_said = f"{counted(fewer, 'photo', 'photos')} fewer than at the beginning"
+        said.append((report.dataset, fewer_said))
+    return said
 
 
 def _time(report: Report, new: int, seconds: float, where: str) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def _answer(p: Array, right: int, offset: int) -> Record:
 
 def _reason(task: Task, problem: Exception) -> str:
     said = one_line(problem)
-    for prefix in (f"{task.path}: ", f"{task.path}:"):
-        said = said.removeprefix(prefix)
+    for path in (task.path, " ".join(task.path.split())):  # as one_line has it
+        said = said.removeprefix(f"{path}:")
     expected = isinstance(problem, (ValueError, OSError, MemoryError))
     return said.strip() if expected else f"{type(problem).__name__}: {said}"

@@ -46,20 +46,28 @@ class Line:
     label: str
 
 
-def is_bare(file: Path) -> bool:
+def is_bare(file: Path, classes: Classes) -> bool:
     """Whether a file has classes only, no names of photos."""
     first = _first(file)
-    return not re.search(r"[,;\t]", first) and len(first.split()) == 1
+    if re.search(r"[,;\t]", first):
+        return False
+    return len(first.split()) == 1 or classes.knows(first)
 
 
 def bare(file: Path, classes: Classes) -> Bare:
     """The class of photo 1, of photo 2, ...
 
-    Raises ValueError for a line that is no class, and for bare numbers without the `meta.mat` that
-    says what they number.
+    Raises ValueError for a line that is no class, for an empty one among them, which would give
+    each photo after it another's class, and for bare numbers without the `meta.mat` that says what
+    they number.
     """
     words = array("i")
-    lines = file.read_text("utf-8-sig").split()
+    with open(file, encoding="utf-8-sig", errors="surrogateescape") as text:
+        lines = [line.strip() for line in text]
+    while lines and not lines[-1]:
+        lines.pop()
+    if "" in lines:
+        raise ValueError(f"{file}, line {lines.index('') + 1}: empty, expected a photo's class")
     if all(line.isascii() and line.isdigit() for line in lines):
         order = _development_kit(file, classes)
         for number, line in enumerate(lines, 1):
@@ -93,34 +101,33 @@ def _development_kit(file: Path, classes: Classes) -> dict[int, int]:
         raise ValueError(f"{path}: not the development kit's ({one_line(problem)})") from None
 
 
-def check(file: Path) -> None:
+def check(file: Path, classes: Classes) -> None:
     """Refuse a table whose columns are not known, before any work is done."""
-    if is_bare(file):
-        raise ValueError(f"{file}: one word a line, expected a name and a class")
+    if is_bare(file, classes):
+        raise ValueError(f"{file}: a class a line, expected a photo's name and its class")
     next(rows(file), None)
 
 
 def rows(file: Path) -> Iterator[Line]:
-    """The lines of a table, one by one."""
+    """The lines of a table, one by one; a cell that is not there is empty."""
     delimiter = next((mark for mark in ",\t;" if mark in _first(file)), None)
     with open(file, encoding="utf-8-sig", newline="", errors="surrogateescape") as text:
         if delimiter is None:
             for number, line in enumerate(text, 1):
-                words = line.rsplit(None, 1)
-                if len(words) == 2:
-                    yield Line(number, words[0].strip(), words[1])
-                elif words:
-                    raise ValueError(f"{file}, line {number}: expected a name and a class")
+                if words := line.rsplit(None, 1):
+                    yield Line(number, words[0].strip(), words[1] if len(words) == 2 else "")
             return
-        reader = csv.reader(text, delimiter=delimiter)
-        photo, label, first = _columns(file, next(reader))
-        if first:
-            yield first
-        for cells in reader:
-            if len(cells) > max(photo, label):
-                yield Line(reader.line_num, cells[photo].strip(), _class(cells[label]))
-            elif any(cells):
-                raise ValueError(f"{file}, line {reader.line_num}: {len(cells)} columns")
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        try:
+            photo, label, first = _columns(file, next(reader))
+            if first:
+                yield first
+            for cells in reader:
+                if any(cells):
+                    cells += [""] * (max(photo, label) + 1 - len(cells))
+                    yield Line(reader.line_num, cells[photo].strip(), _class(cells[label].strip()))
+        except csv.Error as problem:  # a quote that is never closed swallows all after it
+            raise ValueError(f"{file}, line {reader.line_num}: {problem}") from None
 
 
 def _columns(file: Path, cells: list[str]) -> tuple[int, int, Line | None]:
@@ -149,4 +156,6 @@ def _first(file: Path) -> str:
         first = next((line.strip() for line in text if line.strip()), "")
     if not first:
         raise ValueError(f"{file}: empty, expected the classes of photos")
+    if "\0" in first:
+        raise ValueError(f"{file}: holds zero bytes, as UTF-16 does; expected text in UTF-8")
     return first

@@ -21,7 +21,10 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
+
+import numpy as np
 
 from refnet.apps.evaluate import ground_truth, photo_sets
 from refnet.apps.evaluate.names import Classes
@@ -107,9 +110,10 @@ def opened(word: str, labels: str | None, classes: Classes) -> Dataset:
         file = Path(labels)
         if not file.is_file():
             raise FileNotFoundError(f"--labels: {labels}: no such file")
-        if ground_truth.is_bare(file):
+        if ground_truth.is_bare(file, classes):
             values = ground_truth.bare(file, classes)
-            return Dataset(name, "flat, ground truth", lambda: _flat(path, values))
+            layout = f"flat, ground truth of {len(values):,}"
+            return Dataset(name, layout, lambda: _flat(path, values))
         return Dataset(name, "table", _table(file, path, classes))
     _check_class_folders(path, classes)
     return Dataset(name, "folders by class", lambda: _class_folders(path, classes))
@@ -150,7 +154,7 @@ def _class_folders(root: Path, classes: Classes) -> Iterator[Entry]:
             if is_image_name(entry.name):
                 yield Unusable(entry.name, "lies beside the folders that are classes")
             else:
-                yield Other(entry.name)
+                yield _no_picture(entry.name)
         else:
             yield Unusable(entry.name, kind)
 
@@ -172,20 +176,40 @@ def _flat(root: Path, values: ground_truth.Bare) -> Iterator[Entry]:
 
 
 def _table(file: Path, root: Path, classes: Classes) -> Callable[[], Iterator[Entry]]:
-    """The photos that the lines of a table name, below `root`."""
-    ground_truth.check(file)
+    """The photos that the lines of a table name, below `root`; one that is named again counts once.
+
+    Eight bytes a line are held while it is looked through for such, and then those alone.
+    """
+    ground_truth.check(file, classes)
+    keys = np.fromiter((_key(line.photo) for line in ground_truth.rows(file)), np.uint64)
+    found, times = np.unique(keys, return_counts=True)
+    several = set(found[times > 1].tolist())
 
     def walk() -> Iterator[Entry]:
+        first: dict[int, int] = {}  # the line of the first of several
         for line in ground_truth.rows(file):
-            name = Path(line.photo).as_posix()
+            at, name = f"{file.name}, line {line.number}", Path(line.photo).as_posix()
+            if not line.photo:
+                yield Unusable(at, "names no photo")
+                continue
+            key = _key(line.photo)
+            if key in several and (before := first.setdefault(key, line.number)) != line.number:
+                yield Unusable(at, f"{name} again; what line {before} says of it counts")
+                continue
             try:
                 label = classes.number(line.label)
             except ValueError as problem:
-                yield Unusable(name, f"{file.name}, line {line.number}: {one_line(problem)}")
+                said = one_line(problem) if line.label else "no class"
+                yield Unusable(name, f"{at}: {said}")
                 continue
             yield Photo(name, _existing(root / line.photo), label)
 
     return walk
+
+
+def _key(photo: str) -> int:
+    told = Path(photo).as_posix().encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(told, digest_size=8).digest(), "little")
 
 
 def _existing(path: Path) -> str:
@@ -227,7 +251,17 @@ def _below(folder: str, name: str, above: frozenset[str]) -> Iterator[_Found | U
         elif is_image_name(entry.name):
             yield _Found(inner, entry.path)
         else:
-            yield Other(inner)
+            yield _no_picture(inner)
+
+
+# Photos to a person, whose endings Pillow does not know: they are missed, where notes are not.
+_UNKNOWN = re.compile(r".*\.(heic|heif|jxl|dng|cr2|cr3|nef|arw|orf|raf|rw2)", re.I | re.S)
+
+
+def _no_picture(name: str) -> Unusable | Other:
+    if _UNKNOWN.fullmatch(name):
+        return Unusable(name, "a kind of photo that Pillow does not read")
+    return Other(name)
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:

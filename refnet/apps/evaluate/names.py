@@ -63,7 +63,10 @@ class Classes:
     @classmethod
     def listed(cls, path: Path) -> Classes:
         """One class a line, in the order of a network's outputs; a synset may stand before it."""
-        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+        try:
+            lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+        except UnicodeDecodeError as problem:
+            raise ValueError(f"--classes: {path}: not text in UTF-8 ({problem.reason})") from None
         while lines and not lines[-1]:
             lines.pop()
         if not lines or not all(lines):
@@ -103,6 +106,18 @@ class Classes:
             said = " and ".join(map(str, numbers))
             raise ValueError(f"class: {word!r} names {said}; say the number or the synset")
         return numbers[0]
+
+    def knows(self, word: str) -> bool:
+        """Whether a word means one of them.
+
+        >>> Classes.imagenet().knows("bow tie"), Classes.imagenet().knows("val/1.jpg 457")
+        (True, False)
+        """
+        try:
+            self.number(word)
+        except ValueError:
+            return False
+        return True
 
     def name(self, number: int) -> str:
         """The name of a class; where two share one, with its number.

@@ -27,7 +27,7 @@ from refnet.apps.evaluate.progress import clock
 from refnet.apps.evaluate.report import JUDGED_BY, Report
 from refnet.apps.evaluate.statistics import mcnemar, wilson
 from refnet.apps.evaluate.summary import Pair, Summary
-from refnet.apps.evaluate.text import short
+from refnet.apps.evaluate.text import counted, short
 from refnet.oracle.html_style import css
 from refnet.oracle.markup import element, escaped, number
 
@@ -72,7 +72,8 @@ def page(report: Report, dataset: Dataset) -> str:
 def _head(report: Report) -> Iterator[str]:
     classes = {label for summary in report.summaries for label in summary.classes}
     yield element("h1", escaped(report.dataset))
-    said = f"{report.photos:,} photos of {len(classes):,} classes · {report.layout}"
+    said = counted(report.photos, "photo", "photos")
+    said += f" of {counted(len(classes), 'class', 'classes')} · {report.layout}"
     if report.others:
         said += f" · files that are no pictures: {report.others:,}"
     yield element("p", escaped(said), class_="faint")
@@ -87,16 +88,18 @@ def _accuracy(report: Report) -> Iterator[str]:
     rows = []
     for variant, summary in zip(report.variants, report.summaries, strict=True):
         one, five = summary.top1, summary.top5
-        named = escaped(variant.network) + under(f"{variant.recipe}, {variant.engine}")
+        name = escaped(variant.network).replace("_", "_<wbr>")  # where a phone may break it
+        named = name + under(f"{variant.recipe}, {variant.engine}")
         rows.append([named, share(one), share(five), interval(one, five)])
     yield element("h2", "Accuracy")
-    yield table(
+    made = table(
         f"Below each share, and as a line: the interval of shares that would be no surprise "
         f"({JUDGED_BY}). Filled: top-1; open: top-5.",
         ["model", "top-1", "top-5", "0 to 100 %"],
         rows,
         numbers={1, 2},
     )
+    yield element("div", made, class_="shares")
 
 
 def _pairs(report: Report) -> Iterator[str]:
@@ -203,9 +206,8 @@ def _confused(report: Report, summary: Summary) -> Iterator[str]:
 def _classes(report: Report, summary: Summary) -> str:
     """Every class, the worst first."""
     name = report.classes.name
-    found = sorted(summary.classes.items(), key=lambda item: (item[1][1] / item[1][0], item[0]))
     rows = []
-    for label, (of, one, five) in found:
+    for label, (of, one, five) in summary.worst_classes():
         cells = [
             name(label),
             f"{label}",
@@ -227,7 +229,8 @@ def _unread(report: Report) -> Iterator[str]:
         heads = ["photo", "why"]
         yield table("", heads, rows[:SHOWN], long={1})
         if rows[SHOWN:]:
-            yield folded(f"{len(rows) - SHOWN:,} more", table("", heads, rows[SHOWN:], long={1}))
+            more = table("", heads, rows[SHOWN:], long={1})
+            yield folded(f"{len(rows) - SHOWN:,} more", more, printed=True)
 
 
 def _time(report: Report) -> Iterator[str]:
@@ -236,7 +239,7 @@ def _time(report: Report) -> Iterator[str]:
     yield "<!-- time -->"
     if time:
         yield element("h2", "Time and cost")
-        said = f"{time['new']:,} photos evaluated in {clock(time['seconds'])}"
+        said = f"{counted(time['new'], 'photo', 'photos')} evaluated in {clock(time['seconds'])}"
         said += f", {time['rate']:.3g} a second ({time['where']})" if time["new"] else ""
         if report.photos > time["new"]:
             said += f"; {report.photos - time['new']:,} were known from before"

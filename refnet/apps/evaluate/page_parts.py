@@ -36,8 +36,13 @@ margin:.5rem 0 1rem}
 object-fit:cover;border-radius:6px;background:var(--panel);border:1px solid var(--line)}
 .photos figcaption{margin-top:.3rem;line-height:1.35;overflow-wrap:anywhere}
 .photos figcaption span{display:block;margin:0;white-space:normal}
-@media (max-width:40rem){th,td{padding-right:.6rem}table{font-size:.8125rem}}
-@media print{.photos figure{break-inside:avoid}}
+.shares .under{white-space:nowrap}
+@media (max-width:40rem){th,td{padding-right:.6rem}table{font-size:.8125rem}
+.shares table{min-width:0;width:100%}.shares th[scope=row]{white-space:normal;
+overflow-wrap:anywhere}
+.shares .under{font-size:.75rem}.shares tr>:last-child{display:none}}
+@media print{.photos figure{break-inside:avoid}
+.whole::details-content{content-visibility:visible;height:auto}}
 """
 
 
@@ -69,10 +74,14 @@ def table(
     return wide(whole, caption or ", ".join(filter(None, heads)))
 
 
-def folded(summary: str, content: str, *, opened: bool = False) -> str:
-    """Markup that is shown on demand."""
+def folded(summary: str, content: str, *, opened: bool = False, printed: bool = False) -> str:
+    """Markup that is shown on demand; printed: and on paper."""
     return element(
-        "details", element("summary", escaped(summary)), content, open="" if opened else None
+        "details",
+        element("summary", escaped(summary)),
+        content,
+        open="" if opened else None,
+        class_="whole" if printed else None,
     )
 
 

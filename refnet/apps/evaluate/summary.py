@@ -108,6 +108,10 @@ class Summary:
         """The surest ones first."""
         return sorted(self._mistakes, reverse=True)
 
+    def worst_classes(self) -> list[tuple[int, list[int]]]:
+        """(class, [photos, right, right among five]), those that are right least often first."""
+        return sorted(self.classes.items(), key=lambda item: (item[1][1] / item[1][0], item[0]))
+
     def calibration(self) -> Iterator[tuple[int, Bin, Share]]:
         """The bins that hold photos: their number, and how often they were right."""
         for n, each in enumerate(self.bins):

@@ -19,7 +19,7 @@ def stamp(path: str) -> tuple[int, int]:
     """
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a name that cannot be one: with a zero byte in it
         return -1, 0
     return found.st_size, found.st_mtime_ns
 

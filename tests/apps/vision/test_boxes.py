@@ -125,3 +125,9 @@ def test_a_box_of_no_area_overlaps_nothing_and_limits_are_checked():
     assert suppress(nothing, np.array([0.5, 0.5])) == [0, 1]
     with pytest.raises(ValueError, match="limit: 0"):
         suppress(nothing, np.array([0.5, 0.5]), limit=0)
+
+
+def test_boxes_of_whole_pixels_overlap_by_a_share():
+    """Counted with a pencil: 2 x 1 pixels in common, of 4 + 6 - 2."""
+    share = overlap(np.array([0, 0, 2, 2]), np.array([[0, 1, 2, 4], [5, 5, 6, 6], [0, 0, 0, 0]]))
+    assert share.tolist() == [2 / 8, 0, 0]
