@@ -21,7 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a backend to judge, by name or as module:object: each question is a test",
     )
     group.addoption(
-        "--refnet-suite", metavar="SUITE", default="all", help="ops, v1, v2 or all (all)"
+        "--refnet-suite",
+        metavar="SUITE",
+        default="all",
+        help="ops, v1, v2, all (of these), ssdlite, deeplab or special (all)",
     )
     group.addoption(
         "--refnet-arithmetic",

@@ -23,8 +23,7 @@ from refnet.oracle.check import ANYTHING, all_questions, ask
 from refnet.oracle.diagnose import explain
 from refnet.oracle.junit import told
 from refnet.oracle.results import Result
-from refnet.oracle.suites import SUITES, Question
-from refnet.oracle.whole import WHOLE
+from refnet.oracle.suites import ALL, SUITES, Question
 
 ROOT = "refnet"  # the first part of every id
 
@@ -96,8 +95,7 @@ class Questions(pytest.Collector):
     def collect(self) -> Iterator[Suite]:
         """A collector for each suite."""
         for name in SUITES:
-            by_all = self.plugin.suite == "all" and name not in ("all", *WHOLE)
-            asked = by_all or (name != "all" and self.plugin.suite == name)
+            asked = name in ALL if self.plugin.suite == "all" else name == self.plugin.suite
             if asked and self.plugin.wants(f"{ROOT}::{name}"):
                 yield Suite.from_parent(self, name=name, plugin=self.plugin)
 

@@ -176,3 +176,13 @@ def test_pytest_finds_it_by_its_entry_point():
     assert project["project"]["entry-points"]["pytest11"] == {"pytest_refnet": "pytest_refnet"}
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert "pytest_refnet.py" in wheel["only-include"]
+
+
+def test_all_is_what_refnet_check_asks_by_that_name(pytest_there):
+    """Special values, detectors and segmenters are asked for by name alone."""
+    status, printed = pytest_there("--refnet-backend=my_port:Mine", "--collect-only", "-q")
+    assert status == pytest.ExitCode.OK
+    found = Counter(re.findall(r"^refnet::(\w+)::", printed, re.M))
+    asked = Counter(question.suite for question in questions("all"))
+    assert set(found) == set(asked) == {"ops", "v1", "v2"}
+    assert found["ops"] == asked["ops"]
