@@ -109,8 +109,9 @@ THIN = """() => {
   }
 }"""
 # (It need not fetch the style sheets again, which no rule here asks for: preload.)
-# The theme's side bar holds a logo and a search button outside of any landmark.
-KNOWN = {"region"}
+# The theme's side bar holds a logo and a search button outside of any landmark; and the corner of a
+# table with heads on two sides may be empty.
+KNOWN = {"region", "empty-table-header"}
 
 
 def part(name):
