@@ -116,7 +116,7 @@ def test_a_photo_can_be_dropped_and_its_layers_are_those_of_the_network(page):
 
     page.locator(".photo-part", has_text="block5.depthwise").click()
     image = page.locator(".photo-maps img")
-    page.wait_for_function("i => i.alt", arg=image.element_handle())
+    page.wait_for_function("i => i.src", arg=image.element_handle())
     words = image.get_attribute("alt")
     assert words.startswith("block5.depthwise: the 64 strongest of 256 maps of 28 × 28")
     assert image.evaluate("i => i.decode().then(() => i.naturalWidth >= 640)")

@@ -132,7 +132,8 @@ class Cell {
     if (fresh) this.output.begin();
     first(last);
     this.ran = last.end || this.mayFail ? text : null;
-    tell(this, `${last.end ? "ran" : "failed"} in ${seconds(began)}`);
+    const how = last.end ? "ran" : this.mayFail ? "failed, as it should," : "failed";
+    tell(this, `${how} in ${seconds(began)}`);
     this.resetButton.hidden = false;
     return last.end || this.mayFail;
   }
