@@ -2,7 +2,7 @@
 
 >>> row = stored("detections")["photos"]["chelsea"][0]
 >>> row["label"], row["score"]
-('cat', 0.934)
+('cat', 0.9345)
 
 `python -m refnet.reading.stored` makes the files again, from the published SSDLite and DeepLabv3:
 these are fetched, if they are not in the cache yet.

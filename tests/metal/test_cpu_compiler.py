@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def written(folder: Path, text: str, name: str = "twice.metal") -> Path:
 def commands() -> dict[str, str]:
     found = {name: path for name in ("g++", "clang++") if (path := shutil.which(name))}
     if importlib.util.find_spec("ziglang"):
-        found["ziglang"] = f"{sys.executable} -m ziglang c++"
+        found["ziglang"] = f"{shlex.quote(sys.executable)} -m ziglang c++"
     return found
 
 

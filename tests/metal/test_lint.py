@@ -5,6 +5,7 @@ What it catches is measured in test_lint_slips.py.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -143,7 +144,7 @@ def test_without_a_clang_the_textual_rules_run_and_the_rest_is_named(tmp_path, m
 
 @pytest.mark.parametrize(("command", "said"), [
     ("/nowhere/clang", "clang: /nowhere/clang does not run: "),
-    (f"{sys.executable} -c 1", "does not read C++ for OpenCL: no message"),
+    (f"{shlex.quote(sys.executable)} -c 1", "does not read C++ for OpenCL: no message"),
 ])  # fmt: skip
 def test_a_clang_that_will_not_do_is_said_and_not_used(tmp_path, monkeypatch, command, said):
     monkeypatch.setenv(clang.VARIABLE, command)
