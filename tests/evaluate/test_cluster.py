@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 pytest.importorskip("distributed", reason="pip install 'refnet[cluster]'")
 
 ROOT = Path(__file__).parents[2]
+KILLED = "the process that was at it was ended by SIGKILL, 2 times"
 SLOW = "tests.evaluate.engines:Slow"
 
 
@@ -92,16 +93,18 @@ def test_a_worker_that_is_killed_costs_no_photo_and_none_is_done_twice(cluster, 
 def test_a_poisoned_photo_fails_alone(cluster, tmp_path):
     """One makes its engine raise, another ends every process that it is put to."""
     root = folder(tmp_path / "in", 20)
+    before = cluster.workers()
     draw(root / "300" / "kills.png", 300, KILLS)
     draw(root / "300" / "raises.png", 300, RAISES)
     found = ended(
         begun(root, tmp_path / "out", "--scheduler", cluster.address), tmp_path / "out", 2
     )
     assert found["not_read"] == [
-        {"image": "300/kills.png", "reason": "every worker that was at it ended"},
+        {"image": "300/kills.png", "reason": KILLED},
         {"image": "300/raises.png", "reason": "TypeError: an engine's own mistake"},
     ]
     assert found["variants"][0]["top5"]["count"] == 20
+    assert cluster.workers() == before  # it cost no worker
 
 
 def test_the_real_engine_says_the_same_there_and_each_worker_plans_once(cluster, tmp_path):

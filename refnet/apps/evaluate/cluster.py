@@ -1,11 +1,12 @@
 """The photos shared among the workers of a Dask cluster (`pip install 'refnet[cluster]'`).
 
 Each worker reads the photos itself, so their folder, and a checkpoint file, must be where every
-worker sees it under the same name. Each makes its plans once, at its first photo, and keeps them.
+worker sees it under the same name. Each makes its plans once, at its first photo, and keeps them,
+in a process of its own (`child`): a photo that kills its process costs no worker.
 
-A worker that dies costs the photos in its hands, which the scheduler gives to others. A photo that
-kills its workers is given up by the scheduler after some of them (`KilledWorker`); as innocent ones
-may have been in the same hands, each that was given up is tried once more, alone, at the end.
+A worker that dies costs the photos in its hands, which the scheduler gives to others. One whose
+workers die again and again is given up by the scheduler (`KilledWorker`); it may only have been
+near, so each that was given up is tried once more, alone, at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from itertools import chain
 from typing import Any
 
 from refnet import __version__
-from refnet.apps.evaluate.evaluator import Evaluator, Record, Task
+from refnet.apps.evaluate.child import Child
+from refnet.apps.evaluate.evaluator import Record, Task
 from refnet.apps.evaluate.variants import Variant
 from refnet.checkpoints import manifest
 from refnet.errors import MissingPackageError, one_line
@@ -145,8 +147,8 @@ def _answer(future: Any) -> list[Record] | None:
     return list(answer)
 
 
-# In a worker's process: the engines of a run, and a lock, as a plan runs one call at a time.
-_made: dict[tuple[Variant, ...], Evaluator | str] = {}
+# In a worker: the process with the engines of a run, and a lock, as it has one photo at a time.
+_made: dict[tuple[Variant, ...], Child | str] = {}
 _lock = threading.Lock()
 
 
@@ -155,12 +157,16 @@ def evaluated(variants: tuple[Variant, ...], task: Task) -> list[Record] | str:
     with _lock:
         if variants not in _made:
             for other in _made.values():  # of a run before; its memory is wanted
-                if isinstance(other, Evaluator):
+                if isinstance(other, Child):
                     other.close()
             _made.clear()
             try:
-                _made[variants] = Evaluator(variants)
+                _made[variants] = Child(variants)
             except (ValueError, OSError) as problem:
                 _made[variants] = one_line(problem)
-        evaluator = _made[variants]
-        return evaluator if isinstance(evaluator, str) else evaluator(task)
+        child = _made[variants]
+        try:
+            return child if isinstance(child, str) else child(task)
+        except (ValueError, OSError) as problem:  # another process was needed, and did not begin
+            del _made[variants]
+            return one_line(problem)

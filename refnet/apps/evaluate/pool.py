@@ -115,7 +115,7 @@ class _Crew:
 
     def _gone(self, n: int, worker: _Worker) -> Iterator[Answered]:
         worker.process.join()
-        said = _ended(worker.process.exitcode)
+        said = ended(worker.process.exitcode)
         self._unready += not worker.ready
         if self._unready == UNREADY:
             raise ValueError(f"--processes: {UNREADY} in turn did not begin; the last {said}")
@@ -164,7 +164,12 @@ def _undisturbed() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _ended(code: int | None) -> str:
+def ended(code: int | None) -> str:
+    """How a process ended.
+
+    >>> ended(-9), ended(1)
+    ('was ended by SIGKILL', 'ended (exit status 1)')
+    """
     if code is not None and code < 0:
         with suppress(ValueError):
             return f"was ended by {signal.Signals(-code).name}"
