@@ -222,7 +222,7 @@ def test_the_address_keeps_the_state(calculator, served):
     page.get_by_label("Cost of").select_option("shallow")
     page.get_by_label("Width multiplier").fill("50")
     page.get_by_label("Side of the image").fill("160")
-    assert page.url == f"{served}calculator.html#net=shallow&alpha=50&side=160"
+    page.wait_for_url(f"{served}calculator.html#net=shallow&alpha=50&side=160")
     expected = macs(build("v1", alpha=0.5, resolution=160, shallow=True, batch_norm=False))
     shown = cells(page, "separable, in all")
     page.goto("about:blank")
@@ -230,8 +230,28 @@ def test_the_address_keeps_the_state(calculator, served):
     assert cells(page, "separable, in all") == shown
     assert shown[0] == f"{expected:,}"
     page.get_by_role("button", name="Start again").click()
-    assert page.url == f"{served}calculator.html#"
+    page.wait_for_url(f"{served}calculator.html#")
     assert page.get_by_label("Cost of").input_value() == "layer"
+    assert wrong == []
+
+
+@pytest.mark.slow
+def test_a_slider_that_is_dragged_writes_one_address(calculator, served):
+    page, wrong = calculator
+    written = page.evaluate("""async () => {
+        let written = 0;
+        const replace = history.replaceState.bind(history);
+        history.replaceState = (...how) => { written += 1; replace(...how); };
+        const slider = document.querySelector("#calculator [name=M]");
+        for (let M = 1; M <= 300; M++) {
+            slider.value = M;
+            slider.dispatchEvent(new Event("input", {bubbles: true}));
+        }
+        await new Promise(resolve => setTimeout(resolve, 1000));
+        return written;
+    }""")
+    assert written == 1
+    assert page.url == f"{served}calculator.html#M=300"
     assert wrong == []
 
 

@@ -148,7 +148,6 @@ if (typeof document !== "undefined") (() => {
       if (document.activeElement !== input) input.value = form.elements[input.dataset.of].value;
     $("alpha").textContent = (s.alpha / 100).toFixed(2);
     $("side").textContent = `${s.side} (ρ = ${(s.side / 224).toFixed(3)})`;
-    history.replaceState(null, "", address(s));
     const found = single ? Cost.one(s) : Cost.network(s);
     $("result").hidden = !found;
     $("each").hidden = single;
@@ -161,8 +160,11 @@ if (typeof document !== "undefined") (() => {
         `Separable: ${whole(Cost.macs(found.separable))}, ` +
         (ratio < 1 ? `${(1 / ratio).toFixed(2)} times fewer.` : `${ratio.toFixed(2)} times as many.`);
     }
-    clearTimeout(said); // a screen reader hears where a slider came to rest
-    said = setTimeout(() => { $("summary").textContent = line; }, 250);
+    clearTimeout(said); // a screen reader hears where a slider came to rest, the address keeps it:
+    said = setTimeout(() => { // Safari takes no more than 100 addresses in 10 seconds
+      $("summary").textContent = line;
+      history.replaceState(null, "", address(s));
+    }, 250);
   }
 
   function go(hash) {
