@@ -10,6 +10,7 @@ const LARGEST = 100e6; // bytes of a file
 
 let given = null; // the photo: {name, alt, data}
 let stage = ""; // what is under way, in words
+let taken = 0; // grows with every photo; of two that are being read, the later one counts
 let round = 0; // grows with every question; an answer to an earlier one is not shown
 
 const model = () => part("input[name=model]:checked").value;
@@ -71,7 +72,9 @@ function show(answer) {
   part(".photo-answer").hidden = false;
   part(".photo-answer").classList.remove("photo-old");
   part(".photo-given figcaption").textContent = `${answer.image}, ${answer.size.join(" × ")}`;
-  part(".photo-given img").alt = given.alt;
+  const preview = part(".photo-preview"); // with its answer: a file that is no photo shows nothing
+  if (preview.src !== given.url) URL.revokeObjectURL(preview.src);
+  [preview.src, preview.alt] = [given.url, given.alt];
   const seen = part(".photo-seen img");
   seen.src = `data:image/png;base64,${answer.seen}`;
   seen.alt = `The same, as ${answer.preprocessing} prepares it: 224 by 224 pixels`;
@@ -150,22 +153,22 @@ async function maps(of, button, every = false) {
   figure.scrollIntoView({ block: "nearest" });
 }
 
-async function take(file, alt = "The photo that you chose") {
-  if (!file) return;
+async function take(file, alt = "The photo that you chose", asked = (taken += 1)) {
+  if (!file || asked !== taken) return;
   if (file.size > LARGEST) return say(`${file.name}: more than ${LARGEST / 1e6} MB.`, true);
-  given = { name: file.name || "pasted.png", alt, data: await file.arrayBuffer() };
-  const preview = part(".photo-preview");
-  URL.revokeObjectURL(preview.src);
-  preview.src = URL.createObjectURL(file);
-  preview.alt = alt;
+  const data = await file.arrayBuffer().catch(() => null);
+  if (asked !== taken) return; // another photo came while this one was read
+  if (!data) return say(`${file.name}: cannot be read.`, true);
+  given = { name: file.name || "pasted.png", alt, data, url: URL.createObjectURL(file) };
   await classify();
 }
 
 async function sample({ dataset }) {
+  const asked = (taken += 1);
   const address = new URL(`../../live/photos/${dataset.sample}.png`, import.meta.url);
   const answer = await fetch(address).catch(() => null);
   if (!answer?.ok) return say(`${dataset.sample}.png is not here.`, true);
-  await take(new File([await answer.blob()], `${dataset.sample}.png`), dataset.alt);
+  await take(new File([await answer.blob()], `${dataset.sample}.png`), dataset.alt, asked);
 }
 
 function listen() {
