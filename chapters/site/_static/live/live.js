@@ -22,7 +22,7 @@ voice.setAttribute("role", "status");
 
 const WHY =
   "This cell wants more than a browser has: processes, a compiler, or a whole network at full " +
-  "size. It runs in Jupyter; the next cell is a smaller variant that runs here.";
+  "size. It runs in Jupyter; if it has a smaller variant, that is near it and runs here.";
 
 class Cell {
   constructor(box, number) {
