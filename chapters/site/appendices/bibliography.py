@@ -51,7 +51,8 @@ class Work:
         return (first[-1] if first else self.key).casefold()
 
     def __str__(self) -> str:
-        authors = f"{self.authors}, " if self.authors else ""
+        between = " " if self.authors.endswith(" in") else ", "
+        authors = f"{self.authors}{between}" if self.authors else ""
         where = chapter_links(self.chapters)
         said = f"{authors}{self.shown}{self.published}".rstrip(".")
         return f"* {said}. {where[0].upper()}{where[1:]}."
