@@ -25,6 +25,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", read_notebook)
     app.connect("builder-inited", add_mathjax)
     app.connect("builder-inited", add_print)
+    app.connect("env-updated", keep_own_sources)
     app.connect("html-page-context", add_buttons, priority=900)  # after the theme's own
     app.connect("html-page-context", describe)
     app.connect("html-page-context", flatten_sources)
@@ -59,6 +60,13 @@ def add_print(app: Any) -> None:
         app.config.html_static_path.append(str(HERE / "print"))
         app.add_css_file("print.css")
         app.add_js_file("print.js", loading_method="defer")
+
+
+def keep_own_sources(app: Any, env: Any) -> None:
+    """A name whose value is Python's own, a union of types, would bring Python's source with it."""
+    modules = getattr(env, "_viewcode_modules", {})
+    for name in [name for name in modules if name.partition(".")[0] != "refnet"]:
+        del modules[name]
 
 
 def add_buttons(app: Any, pagename: str, templatename: str, context: Any, doctree: Any) -> None:
