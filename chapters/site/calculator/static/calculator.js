@@ -160,8 +160,8 @@ if (typeof document !== "undefined") (() => {
         `Separable: ${whole(Cost.macs(found.separable))}, ` +
         (ratio < 1 ? `${(1 / ratio).toFixed(2)} times fewer.` : `${ratio.toFixed(2)} times as many.`);
     }
-    clearTimeout(said); // a screen reader hears where a slider came to rest, the address keeps it:
-    said = setTimeout(() => { // Safari takes no more than 100 addresses in 10 seconds
+    clearTimeout(said); // a screen reader, and Safari's 100 addresses in 10 s: where it rests
+    said = setTimeout(() => {
       $("summary").textContent = line;
       history.replaceState(null, "", address(s));
     }, 250);
