@@ -20,6 +20,7 @@ from refnet.apps.classifier import Classifier
 from refnet.backend import Arithmetic
 from refnet.bounds import propagate
 from refnet.cli import main
+from refnet.image import read
 from refnet.preprocessing import preprocess
 from refnet.reading import photo
 from tests.chapters.browsing import DESK, TELEPHONE, opened, serious, watched_tab
@@ -124,6 +125,32 @@ def test_a_photo_can_be_dropped_and_its_layers_are_those_of_the_network(page):
     page.wait_for_function(
         "i => i.alt.includes('all 256 maps')", arg=image.element_handle(), timeout=WAIT
     )
+
+
+@pytest.mark.parametrize("quarter_turn", [False, True])
+def test_a_jpeg_has_the_pixels_that_it_has_on_the_command_line(page, tmp_path, quarter_turn):
+    """To the bit, as Chromium unpacks it; so the same network gives the same logits as for a PNG.
+
+    Its colours are stored at half the size (4:2:0), which decoders stretch in more than one way.
+    """
+    turned = Image.Exif()
+    turned[0x112] = 6 if quarter_turn else 1
+    Image.fromarray(photo("hopper")).save(
+        tmp_path / "p.jpg", quality=85, subsampling=2, exif=turned
+    )
+    Image.fromarray(read(tmp_path / "p.jpg")).save(tmp_path / "p.png")
+    logits = []
+    for name in ("p.jpg", "p.png"):
+        page.locator("input[type=file]").set_input_files(tmp_path / name)
+        page.wait_for_function(
+            "name => document.querySelector('.photo-given figcaption').textContent.startsWith(name)"
+            " && !document.querySelector('.photo-layers').hidden",
+            arg=name,
+            timeout=WAIT,
+        )
+        logits.append(answered(page)["logits"])
+    assert logits[0] == logits[1]
+    assert len(set(logits[0])) > 100
 
 
 def test_what_is_no_photo_is_refused_in_one_line_and_the_next_one_is_answered(page, tmp_path):

@@ -50,12 +50,19 @@ class _Model:
 _models: dict[str, _Model] = {}
 
 
-def classify(say: Say, data: Any, name: str, model: str) -> dict[str, Any]:
+def classify(say: Say, data: Any, name: str, model: str, decoded: Any = None) -> dict[str, Any]:
     """What `refnet classify` answers for the picture file in `data`, and the logits.
+
+    decoded: the same file's pixels as the browser unpacks them, {"width", "height", "rgba"}, which
+    are taken instead; refnet's reader still says whether it is a photo.
 
     Raises ValueError, in one line that begins with the name, for a file that is no photo.
     """
     pixels = _pixels(bytes(data), name)
+    if decoded is not None and pixels.shape[:2] == (decoded["height"], decoded["width"]):
+        pixels = np.frombuffer(bytes(decoded["rgba"]), np.uint8).reshape(*pixels.shape[:2], 4)[
+            ..., :3
+        ]
     ready = _ready(model)
     recipe = RECIPES[ready.checkpoint.preprocessing]
     ready.x, ready.maps = preprocess(pixels, recipe, ready.checkpoint.resolution[0]), {}

@@ -61,11 +61,31 @@ async function classify() {
   part(".photo-layers").hidden = true;
   part(".photo-answer").classList.add("photo-old");
   const bytes = new Uint8Array(given.data.slice(0));
-  const answer = await ask("classify", { data: bytes, name: given.name }, "The network runs");
+  const photo = { data: bytes, name: given.name, decoded: await unpacked(given.data) };
+  if (asked !== round) return;
+  const answer = await ask("classify", photo, "The network runs");
   if (!answer) return;
   show(answer);
   const layers = await ask("layers", {}, "Timing its layers", asked);
   if (layers) table(layers);
+}
+
+/* A JPEG as the browser unpacks it, {width, height, rgba}; null for other files. Most JPEGs hold
+   their colours at half the size, and Python's library here does not stretch them as desktops do. */
+async function unpacked(data) {
+  const [a, b] = new Uint8Array(data);
+  if (a !== 0xff || b !== 0xd8) return null;
+  const asStored = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  const file = new Blob([data], { type: "image/jpeg" });
+  const image = await createImageBitmap(file, asStored).catch(() => null);
+  if (!image) return null;
+  const { width, height } = image;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const drawing = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  drawing.drawImage(image, 0, 0);
+  image.close();
+  const { data: rgba } = drawing.getImageData(0, 0, width, height);
+  return { width, height, rgba: new Uint8Array(rgba.buffer) };
 }
 
 function show(answer) {
