@@ -175,7 +175,7 @@ def test_make_demo_prints_what_the_readme_shows(tmp_path):
     before = picture.read_bytes() if picture.exists() else None
     try:
         done = subprocess.run(
-            ["make", "demo", f"VENV={tmp_path}"],
+            ["make", "--no-print-directory", "demo", f"VENV={tmp_path}"],
             cwd=ROOT,
             env={**os.environ, "MAKEFLAGS": ""},
             capture_output=True,

@@ -69,8 +69,12 @@ def test_a_mistake_that_is_not_in_the_library_is_caught_and_gets_no_name():
 
 
 @pytest.mark.slow
-def test_two_common_mistakes_together_are_caught_in_the_first_layer_and_named():
-    """Shown, and fused: where both are in the first bad unit the pair is the name, else the one."""
+def test_two_common_mistakes_together_are_caught_in_the_first_layer_and_named(monkeypatch):
+    """Shown, and fused: where both are in the first bad unit the pair is the name, else the one.
+
+    On a busy machine the search for pairs may run out of its seconds; here it has all it needs.
+    """
+    monkeypatch.setattr("refnet.oracle.diagnose.PATIENCE", 3600.0)
     order = [layer.name for layer in question(table.PLACE).case.network.layers]
     for pair, answer in table.pairs():
         assert answer.caught, pair
