@@ -27,7 +27,7 @@ from tests.chapters.browsing import DESK, TELEPHONE, opened, serious, watched_ta
 
 pytestmark = pytest.mark.slow
 
-WAIT = 400_000  # milliseconds, on a busy machine
+WAIT = 120_000  # milliseconds, on a busy machine
 
 
 @pytest.fixture

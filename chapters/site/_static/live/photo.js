@@ -61,8 +61,9 @@ async function classify() {
   part(".photo-layers").hidden = true;
   part(".photo-answer").classList.add("photo-old");
   const bytes = new Uint8Array(given.data.slice(0));
-  const photo = { data: bytes, name: given.name, decoded: await unpacked(given.data) };
+  const decoded = await unpacked(given.data);
   if (asked !== round) return;
+  const photo = { data: bytes, name: given.name, ...(decoded && { decoded }) };
   const answer = await ask("classify", photo, "The network runs");
   if (!answer) return;
   show(answer);
