@@ -104,7 +104,7 @@ def _operator(layer: Layer, shapes: Mapping[str, Shape]) -> Row:
     return ()
 
 
-def align(rows: Sequence[Row]) -> str:
+def align(rows: Sequence[Sequence[str]]) -> str:
     """Columns of equal width, two spaces between them.
 
     >>> print(align([("layer", "MACs"), ("stem", "10838016")]))

@@ -75,11 +75,16 @@ class Detector:
         self.names = names_of(checkpoint.labels, self.classes)
         self.least, self.most = least, most
 
-    def raw(self, x: Array) -> tuple[Array, Array]:
-        """All boxes, (N, 4) in shares of the picture, and all scores, (N, classes)."""
+    def heads(self, x: Array) -> tuple[Array, Array]:
+        """What the network itself says: every box's numbers, (N, 4), and scores, (N, classes)."""
         answer = self.ready(x)
         codes = np.concatenate([answer[name].reshape(-1, 4) for name in self.boxes])
         scores = np.concatenate([answer[name].reshape(-1, self.classes) for name in self.scores])
+        return codes, scores
+
+    def raw(self, x: Array) -> tuple[Array, Array]:
+        """All boxes, (N, 4) in shares of the picture, and all scores, (N, classes)."""
+        codes, scores = self.heads(x)
         return decode(codes.astype(np.float64), self.anchors), scores
 
     def __call__(self, pixels: Array, *, name: str = "") -> Detections:

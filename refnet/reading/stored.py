@@ -49,24 +49,20 @@ def stored(name: str) -> dict[str, Any]:
 
 def detections() -> dict[str, list[dict[str, Any]]]:
     """All that SSDLite has to say of each photo from LEAST on, before any suppression."""
-    from refnet.engine import plan
+    from refnet.apps.detect import Detector
 
-    checkpoint = load("ssdlite")
-    network = checkpoint.network
-    names = names_of(checkpoint.labels, 91)
-    answer_of = plan(network, checkpoint.tensors)
+    detector = Detector(load("ssdlite"))
     found = {}
     for name in PHOTOS:
-        answer = answer_of(preprocess(photo(name), checkpoint.preprocessing, 300))
-        codes = np.concatenate([answer[f"box{k}"].reshape(-1, 4) for k in range(6)])
-        scores = np.concatenate([answer[f"score{k}"].reshape(-1, 91) for k in range(6)])
+        x = preprocess(photo(name), detector.recipe, detector.resolution)
+        codes, scores = detector.heads(x)
         at = [(int(row), int(kind) + 1) for row, kind in np.argwhere(scores[:, 1:] >= LEAST)]
         at.sort(key=lambda place: (-float(scores[place]), place))
         found[name] = [
             {
                 "anchor": row,
                 "class": kind,
-                "label": names[kind],
+                "label": detector.names[kind],
                 "score": round(float(scores[row, kind]), 4),
                 "code": [round(float(c), 3) for c in codes[row]],
             }
@@ -80,11 +76,11 @@ def logits() -> dict[str, dict[str, Any]]:
     from refnet.engine import plan
 
     checkpoint = load("deeplab")
-    names = names_of(checkpoint.labels, 21)
     answer_of = plan(checkpoint.network, checkpoint.tensors, taps=["classifier"])
     found = {}
     for name in SEGMENTED:
-        answer = answer_of(preprocess(photo(name), checkpoint.preprocessing, 257))
+        answer = answer_of(preprocess(photo(name), checkpoint.preprocessing, checkpoint.resolution))
+        names = names_of(checkpoint.labels, answer["classifier"].shape[-1])
         seen = np.unique(answer["upsampled"][0].argmax(axis=-1))
         kept = np.rint(answer["classifier"][0][..., seen] * STEPS).astype(int)
         found[name] = {

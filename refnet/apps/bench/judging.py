@@ -73,10 +73,10 @@ def judged(answer: Array, expected: Array, network: Network | None = None) -> Ju
     'its best classes are 1, 2, 0, the oracle says 2, 1, 0'
     """
     if answer.shape != expected.shape:
-        return Judgement(np.inf, (), f"{answer.size} logits, the oracle has {expected.size}")
+        return Judgement(np.inf, (), f"{answer.size} numbers, the oracle has {expected.size}")
     bad = answer.size - int(np.count_nonzero(np.isfinite(answer)))
     if bad:
-        return Judgement(np.inf, (), f"{bad} of {answer.size} logits are NaN or infinite")
+        return Judgement(np.inf, (), f"{bad} of {answer.size} numbers are NaN or infinite")
     kind = "classifier" if network is None else kind_of(network)
     best, wrong = _KINDS[kind](answer, expected, network)
     return Judgement(float(np.abs(answer - expected).max()), best, wrong)

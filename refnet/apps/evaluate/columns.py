@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
+from refnet.tables import align
+
 
 def fitted(
     rows: Sequence[Sequence[str]], width: int | None, names: int = 1, between: str = ", "
@@ -28,7 +30,7 @@ def fitted(
     width: None for any. names: the first columns, which name a row, with `between` between them.
     A head that is empty goes with the one before.
     """
-    lines = list(aligned(rows))
+    lines = align(rows).splitlines()
     if width is None or max(map(len, lines)) <= width:
         yield from lines
         return
@@ -53,15 +55,3 @@ def folded(text: str, width: int | None, indent: str) -> list[str]:
         text, max(width, 8), initial_indent=indent, subsequent_indent=indent,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns, each as wide as its widest cell.
-
-    >>> list(aligned([["a", "b"], ["long", "c"]]))
-    ['a     b', 'long  c']
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()

@@ -217,8 +217,8 @@ def test_each_trick_gets_a_row_without_it(capsys, monkeypatch, small):
     ("name", "reason"),
     [
         ("wrong", "its best classes are "),
-        ("infinite", "3 of 1000 logits are NaN or infinite"),
-        ("short", "999 logits, the oracle has 1000"),
+        ("infinite", "3 of 1000 numbers are NaN or infinite"),
+        ("short", "999 numbers, the oracle has 1000"),
         ("broken", "RuntimeError: no kernel for 1 thread(s) and a second line"),
         ("crashing", "its process ended with status 3: out of tea"),
     ],
