@@ -29,6 +29,7 @@ book: $(VENV)/.book ## the textbook as pages in build/book, to read in a browser
 	@$(BIN)/python -m chapters.site
 
 live: $(VENV)/.book ## the same, served to this machine: its cells run in the browser
+	-@$(BIN)/python -m chapters.site.runtime --wheels
 	@$(BIN)/python -m chapters.site --serve
 
 pdf: $(VENV)/.book ## the same, and as one PDF in build/book; a Chromium prints it

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from chapters.execute import ROOT
 from chapters.site import __main__ as site
+from chapters.site import runtime
 from refnet import __version__
 from refnet.checkpoints.files import sha256, write_whole
 from refnet.errors import one_line
@@ -34,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"release: tag {arguments.tag!r}, expected v{__version__}", file=sys.stderr)
         return 2
     book = ROOT / "build" / "book"
-    # A reader's browser takes the live pages' Python from its public address, not from the site.
+    # A reader's browser takes the live pages' Python from its public address, and only what that
+    # has not got, Hypothesis for the exercises' checker, from the site.
+    if status := runtime.main(["--wheels"]):
+        return status
     if status := site.main(["--pdf", "--runtime", "public", "--output", str(book)]):
         return status
     try:

@@ -165,3 +165,15 @@ def test_what_hatchling_says_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(release.subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(ValueError, match=r"hatchling has built nothing: no module named hatchling"):
         release.gather(book, tmp_path / "release")
+
+
+def test_a_release_fetches_what_the_public_address_has_not_got_before_it_builds(monkeypatch):
+    """Without Hypothesis the checker of the published pages would try chosen inputs alone."""
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(release.runtime, "main", lambda words: calls.append(("runtime", *words)))
+    monkeypatch.setattr(release.site, "main", lambda words: calls.append(("site", *words)) or 3)
+    assert release.main([]) == 3
+    assert [call[:2] for call in calls] == [("runtime", "--wheels"), ("site", "--pdf")]
+    monkeypatch.setattr(release.runtime, "main", lambda words: 2)
+    assert release.main([]) == 2
+    assert len(calls) == 2
