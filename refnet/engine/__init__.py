@@ -19,7 +19,8 @@ only calls NumPy. Three steps lead to it, each in files of its own:
 bounds as any other backend: `refnet check engine`.
 """
 
+from refnet.engine.kernels import Product
 from refnet.engine.running import MOST, Plan, plan
 from refnet.engine.tricks import Tricks
 
-__all__ = ["MOST", "Plan", "Tricks", "plan"]
+__all__ = ["MOST", "Plan", "Product", "Tricks", "plan"]

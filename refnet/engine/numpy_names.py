@@ -7,7 +7,7 @@ the same numbers bit for bit, as it leads to the same C code.
 >>> import numpy as np
 >>> einsum, clip = functions(direct=False)
 >>> out = np.zeros(3, np.float32)
->>> _ = clip(np.array([-1, 2, 9], np.float32), ZERO, SIX, out=out)
+>>> _ = clip(np.array([-1, 2, 9], np.float32), ZERO, SIX, out)
 >>> out.tolist()
 [0.0, 2.0, 6.0]
 """
@@ -32,7 +32,7 @@ HIDDEN = {
 
 
 def functions(*, direct: bool = True) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """einsum(subscripts, *operands, out=) and clip(x, low, high, out=)."""
+    """einsum(subscripts, *operands, out=) and clip(x, low, high, out)."""
     einsum, clip = (_hidden(name) if direct else None for name in HIDDEN)
     return einsum or np.einsum, clip or np.clip
 

@@ -13,7 +13,7 @@ import numpy as np
 from refnet.arguments import check_count, check_variance
 from refnet.engine import blas
 from refnet.engine.crew import Crew, crew_of
-from refnet.engine.kernels.worklist import Kind, Step
+from refnet.engine.kernels.worklist import Kind, Product, Step
 from refnet.engine.maps import Map
 from refnet.engine.memory import Memory
 from refnet.engine.planning import lay_out
@@ -119,9 +119,9 @@ class Plan:
         self._alone(run)
         return answer
 
-    def products(self) -> list[tuple[int, int, int]]:
-        """(rows, inner, columns) of every matrix product of one image."""
-        return [sizes for work in self._layout.worklists for sizes in work.products]
+    def products(self) -> list[Product]:
+        """Every call of one image that multiplies matrices."""
+        return [product for work in self._layout.worklists for product in work.products]
 
     def time_split(self, x: Array | Mapping[str, Array], rounds: int = 20) -> dict[str, float]:
         """Seconds of one image's run by kind of work: product, depthwise, elementwise, rest."""

@@ -34,8 +34,8 @@ class Tricks:
     channel_split: where a map has more channels than pixels, workers share its channels instead of
         its rows: each then reads only its part of the weights, and a depthwise layer only what
         its own worker wrote.
-    small_products: products of few rows or few columns in blocks that OpenBLAS, on a core with
-        AVX-512, multiplies without copying them first; see `refnet.engine.kernels.blocks`.
+    small_products: a product as a grid of blocks, in one call, so small that OpenBLAS, on a core
+        with AVX-512, multiplies each without copying it first; see `refnet.engine.kernels.blocks`.
     inner_split: where workers share the channels that a projection reads, each multiplies its own
         and the results are added, as there are fewer of them to fetch; see
         `refnet.engine.inner_split`.

@@ -88,4 +88,4 @@ def operands(call: Call) -> tuple[list[Array], list[Array]]:
     arrays = [a for a in args if isinstance(a, np.ndarray) and a.ndim]
     if call.func is np.copyto:  # type: ignore[attr-defined]
         return arrays[1:], arrays[:1]
-    return arrays, [keywords["out"]]
+    return (arrays, [keywords["out"]]) if "out" in keywords else (arrays[:-1], arrays[-1:])

@@ -60,26 +60,28 @@ def ops(job: Job) -> Engine:
 def gemm_floor(job: Job) -> Engine:
     """The plan's matrix products and nothing else, one after the other, on one thread.
 
-    options: `products`, (rows, inner, columns) of each. Weights are each product's own, and come
-    from as far away as a network's do; maps lie all in the same memory, near the core, as the best
-    plan could have them at most. No plan on this BLAS is faster on one thread. It answers nothing.
+    options: `products`, the sizes of each as in `refnet.engine.Product`. Weights are each product's
+    own, and come from as far away as a network's do; maps lie all in the same memory, near the
+    core, as the best plan could have them at most. No plan that makes these products on this BLAS
+    is faster on one thread. It answers nothing.
     """
+    from refnet.engine import Product
+    from refnet.engine.kernels.blocks import Grid
+
     rng = np.random.default_rng(0)
 
     def drawn(*shape: int) -> Array:
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
-    products = job.options["products"]
-    read = drawn(max(rows * inner for rows, inner, _ in products))
-    written = np.empty(max(rows * columns for rows, _, columns in products), np.float32)
-    work = [
-        (
-            read[: rows * inner].reshape(rows, inner),
-            drawn(inner, columns),
-            written[: rows * columns].reshape(rows, columns),
-        )
-        for rows, inner, columns in products
-    ]
+    products = [Product(*sizes) for sizes in job.options["products"]]
+    read = drawn(max(p.down * p.rows * p.inner for p in products))
+    written = np.empty(max(p.down * p.rows * p.across * p.columns for p in products), np.float32)
+    work = []
+    for down, across, rows, inner, columns in products:
+        H, W = down * rows, across * columns
+        a, out = read[: H * inner].reshape(H, inner), written[: H * W].reshape(H, W)
+        grid = Grid(0, 0, down, across, rows, columns)
+        work.append(grid.operands(a, drawn(across, inner, columns), out))
 
     def run() -> Array:
         for a, b, out in work:

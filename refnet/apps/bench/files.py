@@ -64,12 +64,12 @@ class Engine:
 
     nchw: whether its maps have their channels before their rows.
 
-    products: (rows, inner, columns) of the matrix products of one image, where it can tell.
+    products: its calls that multiply matrices, `refnet.engine.Product`, where it can tell.
     split: its seconds by kind of work, the median of so many runs, where it can tell.
     """
 
     run: Callable[[], Array | Sequence[Array]]
-    products: tuple[tuple[int, int, int], ...] = ()
+    products: tuple[tuple[int, ...], ...] = ()
     split: Callable[[int], dict[str, float]] | None = None
     close: Callable[[], object] = lambda: None
     nchw: bool = False

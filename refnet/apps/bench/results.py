@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from refnet.engine import Product
+
 
 def title(network: str, threads: int) -> str:
     """What a run is called.
@@ -78,12 +80,13 @@ class Run:
     """All engines on one network with one number of threads, in the order in which they ran.
 
     >>> lines = Line("a", rounds=(Round(0.5, 0.5, 1),)), Line("b", refused="no photo")
-    >>> run = Run("v1", "mobilenet_v1_1.0_224", "a.jpg", 1, lines, products=((49, 1024, 1000),))
+    >>> products = (Product(down=1, across=1, rows=49, inner=1024, columns=1000),)
+    >>> run = Run("v1", "mobilenet_v1_1.0_224", "a.jpg", 1, lines, products=products)
     >>> run.ratio(lines[0], "a"), run.ratio(lines[0], "b"), run.flops
     (1.0, None, 100352000)
 
-    split: refnet's seconds by kind of work. products: (rows, inner, columns) of refnet's matrix
-    products. blas: what multiplied in refnet's process. criterion: when an answer is right.
+    split: refnet's seconds by kind of work. products: refnet's calls that multiply matrices.
+    blas: what multiplied in refnet's process. criterion: when an answer is right.
     """
 
     model: str
@@ -93,7 +96,7 @@ class Run:
     lines: tuple[Line, ...]
     blas: str = ""
     split: Mapping[str, float] = field(default_factory=dict)
-    products: tuple[tuple[int, int, int], ...] = ()
+    products: tuple[Product, ...] = ()
     criterion: str = ""
 
     def line(self, name: str) -> Line | None:
@@ -108,4 +111,4 @@ class Run:
     @property
     def flops(self) -> int:
         """Floating-point operations of the products: two for each multiply-accumulate."""
-        return sum(2 * rows * inner * columns for rows, inner, columns in self.products)
+        return sum(product.flops for product in self.products)

@@ -20,6 +20,7 @@ from refnet.apps.bench.peers import FLOOR, Entry
 from refnet.apps.bench.process import Worker, WorkerError, worker_environment
 from refnet.apps.bench.question import Question
 from refnet.apps.bench.results import Line, Round, Run, title
+from refnet.engine import Product
 
 SECONDS, ITERATIONS = 0.25, 10  # of one engine in one round, at least: both
 SPLIT_ROUNDS = 20
@@ -90,7 +91,7 @@ class _Runner:
     ) -> None:
         self.line = Line(entry.name, entry.version)
         self.rounds: list[Round] = []
-        self.products: tuple[tuple[int, int, int], ...] = ()
+        self.products: tuple[Product, ...] = ()
         self._setting, self._question = setting, question
         self._title = title(question.network.name, setting.threads)
         job = {
@@ -113,7 +114,7 @@ class _Runner:
         except WorkerError as problem:
             self._refuse(str(problem))
             return
-        self.products = tuple((rows, inner, n) for rows, inner, n in told["products"])
+        self.products = tuple(Product(*sizes) for sizes in told["products"])
         self._judge(told["answer"], "")
 
     def _judge(self, answer: list[float], when: str) -> None:

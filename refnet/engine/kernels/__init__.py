@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from refnet.engine.kernels import elementwise, products, resize, windows
-from refnet.engine.kernels.worklist import Output, Share, Worklist
+from refnet.engine.kernels.worklist import Output, Product, Share, Worklist
 from refnet.engine.maps import Map
 from refnet.engine.units import Unit
 
-__all__ = ["KERNELS", "Output", "Share", "Worklist"]
+__all__ = ["KERNELS", "Output", "Product", "Share", "Worklist"]
 
 Kernel = Callable[[Worklist, Unit, Sequence[Map], Output, Share], None]
 

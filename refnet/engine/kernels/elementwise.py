@@ -19,7 +19,7 @@ def add(work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, share
     for rows in work.tiles(share.rows, _row_bytes(output.map, share)):
         target, before = output.views(rows, share.channels)
         pair = x.view(rows, share.channels), y.view(rows, share.channels)
-        work.add("elementwise", np.add, *pair, out=target)
+        work.add("elementwise", np.add, *pair, target)
         work.finish(unit, target, None, target, before)
 
 

@@ -102,7 +102,7 @@ def inner_sum(
         sums = work.scratch("product", target.shape)
         terms, *others = (x.view(rows, piece.channels) for piece in x.pieces)
         for other in others:
-            work.add("elementwise", np.add, terms, other, out=sums)
+            work.add("elementwise", np.add, terms, other, sums)
             terms = sums
         work.finish(unit, sums, bias, target, before)
 
@@ -193,7 +193,7 @@ def _plus_bias(work: Worklist, bias: Array, y: Map, rows: slice, channels: slice
     target = y.view(rows, channels)
     if bias.shape[1] > target.shape[2]:
         target = y.pixels(rows, ones=True).reshape(*target.shape[:2], -1)
-    work.add("elementwise", np.add, target, bias, out=target)
+    work.add("elementwise", np.add, target, bias, target)
 
 
 def _weights(work: Worklist, matrix: Array, bias: Array | None) -> Weights:

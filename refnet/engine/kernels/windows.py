@@ -75,7 +75,7 @@ def _run_by_run(
             runs = x.runs(window, rows, channels, tap)
             work.einsum("depthwise", "hijn,ijn->hn", runs, w, out=part)
             if tap:
-                work.add("depthwise", np.add, out, part, out=out)
+                work.add("depthwise", np.add, out, part, out)
 
     return sums
 

@@ -32,6 +32,25 @@ class Step(NamedTuple):
     call: Callable[[], Any] | None
 
 
+class Product(NamedTuple):
+    """One call that multiplies: down x across products, each (rows, inner) @ (inner, columns).
+
+    >>> Product(down=4, across=2, rows=49, inner=256, columns=64).flops
+    12845056
+    """
+
+    down: int
+    across: int
+    rows: int
+    inner: int
+    columns: int
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: two for each multiply-accumulate."""
+        return 2 * self.down * self.across * self.rows * self.inner * self.columns
+
+
 @dataclass(frozen=True)
 class Share:
     """What of a unit's output is one worker's: whole rows, or some channels of all rows."""
@@ -58,20 +77,23 @@ class Share:
 class Weights:
     """A matrix (inner, columns) in the plan's memory, in the strips of columns that products take.
 
-    >>> w = Weights(Memory(), np.eye(3, dtype=np.float32))
-    >>> w.columns(slice(1, 3)).flags.c_contiguous, w.columns(slice(1, 3)) is w.columns(slice(1, 3))
-    (True, True)
+    >>> w = Weights(Memory(), np.eye(4, dtype=np.float32))
+    >>> strips = w.strips(0, across=2, width=2)
+    >>> strips.shape, strips[1].flags.c_contiguous, strips is w.strips(0, across=2, width=2)
+    ((2, 4, 2), True, True)
     """
 
     def __init__(self, memory: Memory, matrix: Array) -> None:
         self._memory, self._matrix, self.shape = memory, matrix, (len(matrix), matrix.shape[1])
-        self._strips: dict[tuple[int, int], Array] = {}
+        self._strips: dict[tuple[int, int, int], Array] = {}
 
-    def columns(self, columns: slice) -> Array:
-        """Some columns, one run of memory; always the same."""
-        key = (columns.start, columns.stop)
+    def strips(self, first: int, across: int, width: int) -> Array:
+        """(across, inner, width): columns from `first` on, each strip one run; always the same."""
+        key = (first, across, width)
         if key not in self._strips:
-            self._strips[key] = self._memory.constant(self._matrix[:, columns])
+            columns = self._matrix[:, first : first + across * width]
+            strips = columns.reshape(len(columns), across, width).transpose(1, 0, 2)
+            self._strips[key] = self._memory.constant(strips)
         return self._strips[key]
 
 
@@ -91,26 +113,26 @@ class Worklist:
         self.memory, self.tricks = memory, tricks
         self.steps: list[Step] = []
         self.unit = ""
-        self.products: list[tuple[int, int, int]] = []
+        self.products: list[Product] = []
         self._scratch: dict[str, Array] = {}
         self._einsum, self._clip = functions(direct=tricks.direct_calls)
 
-    def add(self, kind: Kind, function: Callable[..., Any], *args: Any, **out: Any) -> None:
-        """One more call."""
-        self.steps.append(Step(self.unit, kind, partial(function, *args, **out)))
+    def add(self, kind: Kind, function: Callable[..., Any], *args: Any, **named: Any) -> None:
+        """One more call. By its place `out` costs less than by its name, where a call is short."""
+        self.steps.append(Step(self.unit, kind, partial(function, *args, **named)))
 
     def wait(self) -> None:
         """From here on, what other workers have written is read."""
         self.steps.append(Step(self.unit, "rest", None))
 
     def matmul(self, a: Array, w: Weights, out: Array) -> None:
-        """a @ w by the BLAS, in one call or in blocks; each noted with its sizes."""
-        whole = [(slice(0, len(a)), slice(0, w.shape[1]))]
+        """a @ w by the BLAS, in one product or in a grid of blocks; each noted with its sizes."""
+        (rows, inner), columns = a.shape, w.shape[1]
         small = self.tricks.small_products and blocks.worth_while()
-        for rows, columns in blocks.blocks(len(a), w.shape) if small else whole:
-            strip = w.columns(columns)
-            self.products.append((rows.stop - rows.start, *strip.shape))
-            self.add("product", np.matmul, a[rows], strip, out=out[rows, columns])
+        for grid in blocks.grids(rows, w.shape) if small else [blocks.whole(rows, columns)]:
+            strips = w.strips(grid.column, grid.across, grid.width)
+            self.products.append(Product(grid.down, grid.across, grid.height, inner, grid.width))
+            self.add("product", np.matmul, *grid.operands(a, strips, out))
 
     def einsum(self, kind: Kind, subscripts: str, *operands: Array, out: Array) -> None:
         """Sums of products along the named axes."""
@@ -120,7 +142,7 @@ class Worklist:
         """ReLU or ReLU6; NaN stays NaN."""
         if self.tricks.scalar_clip:
             high = SIX if activation == "relu6" else INFINITY
-            self.add("elementwise", self._clip, x, ZERO, high, out=out)
+            self.add("elementwise", self._clip, x, ZERO, high, out)
             return
         self.add("elementwise", np.maximum, x, ZERO, out=out)
         if activation == "relu6":
@@ -154,7 +176,7 @@ class Worklist:
         """
         ends = unit.activation is None and before is None
         if bias is not None:
-            self.add("elementwise", np.add, values, bias, out=target if ends else values)
+            self.add("elementwise", np.add, values, bias, target if ends else values)
         if before is not None:
             self.add("rest", np.copyto, before, values)
         if unit.activation is not None:

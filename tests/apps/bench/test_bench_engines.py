@@ -89,6 +89,10 @@ def test_the_pytorch_that_is_timed_is_right_on_every_operation(channels_last):
 def test_the_floor_multiplies_what_it_is_told_and_nothing_else(monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(np, "matmul", lambda a, b, out: calls.append((a.shape, b.shape, out.shape)))
-    products = [(4, 3, 2), (1, 7, 5)]
+    products = [(1, 1, 4, 3, 2), (1, 1, 1, 7, 5), (3, 2, 4, 5, 6)]
     gemm_floor(Job(tmp_path, 1, {"products": products})).run()
-    assert calls == [((r, i), (i, c), (r, c)) for r, i, c in products]
+    assert calls == [
+        ((4, 3), (3, 2), (4, 2)),
+        ((1, 7), (7, 5), (1, 5)),
+        ((3, 1, 4, 5), (2, 5, 6), (3, 2, 4, 6)),
+    ]
