@@ -1,4 +1,4 @@
-"""Where workers wait for one another: each writes a byte into every other's pipe.
+"""Where workers wait for one another, however long: each writes a byte into every other's pipe.
 
 A meeting is over for a worker when it has read as many bytes as there are others. The kernel's
 pipes order memory between processors, on ARM too, which flags in shared memory would not. A byte
@@ -76,12 +76,20 @@ class Meeting:
                 if looks > LOOKS:
                     self._sleep()
 
+    def rest(self) -> None:
+        """A millisecond at most, for who waits elsewhere. Raises LeftError where one has ended."""
+        ready = {end for end, _ in self._ends.poll(1)}
+        if self._orphaned() or ready - {self._inbox}:
+            self._left()
+
     def _sleep(self) -> None:
         ready = {end for end, _ in self._ends.poll(1000)}
-        # The lifeline of a process that was killed may live on in one that was forked from it.
-        orphaned = self._parent and os.getppid() != self._parent
-        if orphaned or (ready and self._inbox not in ready):
+        if self._orphaned() or (ready and self._inbox not in ready):
             self._left()
+
+    def _orphaned(self) -> bool:
+        """The lifeline of a process that was killed may live on in one that was forked from it."""
+        return bool(self._parent) and os.getppid() != self._parent
 
     def _left(self) -> int:
         raise LeftError

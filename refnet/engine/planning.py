@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from refnet.arguments import Shape
+from refnet.engine import flags
 from refnet.engine.inner_split import with_inner_split
 from refnet.engine.kernels import KERNELS, Output
 from refnet.engine.kernels.elementwise import copy
@@ -72,6 +73,8 @@ def lay_out(
     layout.units = with_inner_split(layout, shapes)
     _make_maps(layout, network, shapes)
     _write(layout)
+    if workers > 1 and tricks.shared_flags and flags.in_order():
+        layout.flags = memory.zeros((workers * flags.FLOATS,))
     layout.units = []  # their weights are in the plan's own memory now
     return layout
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from refnet.engine.crew import Call, Clock, run_calls, steps_of, with_meetings
+from refnet.engine.flags import meet_within
 from refnet.engine.meeting import LeftError, Meeting
 from refnet.engine.memory import above_standard_files
 from refnet.engine.sharing import Layout
@@ -63,7 +64,8 @@ class Processes:
     def __init__(self, layout: Layout) -> None:
         self._first, *others = steps_of(layout)
         self._memory, self._owner = layout.memory, os.getpid()
-        self._packed = [layout.memory.packed(steps) for steps in others]
+        self._flags = layout.flags
+        self._packed = [layout.memory.packed((self._flags, steps)) for steps in others]
         self._team: Team | None = None
         self._ready = False  # the workers wait at the start of a run: not in one, not being ended
         self._meet: Call = int
@@ -101,9 +103,12 @@ class Processes:
 
     def _start(self) -> None:
         self.close()  # a second Ctrl-C may have come while the last ones were being ended
+        if self._flags is not None:
+            self._flags[:] = 0
         self._team = Team(self._memory.file, self._packed)
         self._meet = self._team.meeting.meet
-        self._calls = with_meetings(self._first, self._meet)
+        within = meet_within(self._flags, 0, self._team.meeting)
+        self._calls = with_meetings(self._first, within)
         self._ready = True
 
 
@@ -133,7 +138,7 @@ class Team:
         try:
             for worker, (_, theirs) in enumerate(pairs, 1):
                 others = [to for k, (_, to) in enumerate(inboxes) if k != worker]
-                seat = Seat(memory, inboxes[worker][0], others, theirs.fileno())
+                seat = Seat(worker, memory, inboxes[worker][0], others, theirs.fileno())
                 self.processes.append(seat.taken(len(packed[worker - 1])))
         except BaseException:
             self.stop()
@@ -168,8 +173,11 @@ def _files(workers: int) -> tuple[list[tuple[int, int]], list[Line]]:
 class Seat:
     """The open files that a worker inherits."""
 
-    def __init__(self, memory: int, inbox: int, outboxes: list[int], lifeline: int) -> None:
+    def __init__(
+        self, worker: int, memory: int, inbox: int, outboxes: list[int], lifeline: int
+    ) -> None:
         self._said = {
+            "worker": worker,
             "memory": memory,
             "inbox": inbox,
             "outboxes": outboxes,

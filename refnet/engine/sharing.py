@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from refnet.arguments import check_pair
 from refnet.engine.kernels import Share, Worklist
 from refnet.engine.maps import Map
-from refnet.engine.memory import Memory
+from refnet.engine.memory import Array, Memory
 from refnet.engine.tricks import Tricks
 from refnet.engine.units import Unit, window_of
 from refnet.layer import PointwiseAttrs
@@ -31,6 +31,7 @@ class Layout:
     memory: Memory
     tricks: Tricks
     workers: int
+    flags: Array | None = None  # where processes meet; see `refnet.engine.flags`
     maps: dict[str, Map] = field(default_factory=dict)
     worklists: list[Worklist] = field(init=False)
 

@@ -39,6 +39,9 @@ class Tricks:
     inner_split: where workers share the channels that a projection reads, each multiplies its own
         and the results are added, as there are fewer of them to fetch; see
         `refnet.engine.inner_split`.
+    shared_flags: workers in processes that wait for one another in the midst of a run look at bytes
+        of shared memory, where the processor's cores see each other's writes in their order (x86);
+        otherwise at pipes, which cost each wait a microsecond; see `refnet.engine.flags`.
     """
 
     direct_calls: bool = True
@@ -51,6 +54,7 @@ class Tricks:
     channel_split: bool = True
     small_products: bool = True
     inner_split: bool = True
+    shared_flags: bool = True
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

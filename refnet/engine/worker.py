@@ -9,24 +9,32 @@ from collections.abc import Sequence
 
 
 def main(
-    memory: int, inbox: int, outboxes: Sequence[int], lifeline: int, parent: int, length: int
+    worker: int,
+    memory: int,
+    inbox: int,
+    outboxes: Sequence[int],
+    lifeline: int,
+    parent: int,
+    length: int,
 ) -> None:
     """Run until the process that started this one closes its end of the lifeline, or ends.
 
-    memory, inbox, outboxes, lifeline: inherited open files; parent: the process that started this
-    one; length: of the calls in bytes, which come over the lifeline.
+    worker: its number; memory, inbox, outboxes, lifeline: inherited open files; parent: the process
+    that started this one; length: of the calls in bytes, which come over the lifeline.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import numpy as np
 
     from refnet.engine.crew import run_calls, with_meetings
+    from refnet.engine.flags import meet_within
     from refnet.engine.meeting import LeftError, Meeting
     from refnet.engine.memory import Memory
 
     line = socket.socket(fileno=lifeline)
     plan = _received(line, length, parent)
     meeting = Meeting(inbox, outboxes, [line], parent=parent)
-    calls = with_meetings(Memory.opened(memory).unpacked(plan), meeting.meet)
+    flags, steps = Memory.opened(memory).unpacked(plan)
+    calls = with_meetings(steps, meet_within(flags, worker, meeting))
     try:
         with np.errstate(all="ignore"):
             while True:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from refnet.engine import Tricks
+from refnet.engine.flags import FLOATS, in_order
 from refnet.engine.planning import lay_out
 from refnet.models import build
 from tests.engine.marks import Arena
@@ -42,6 +43,8 @@ def test_a_switch_changes_the_calls_or_the_memory(name, everything):
     made, used = calls(Tricks.without(name))
     if name == "reused_memory":
         assert used > everything[1]
+    elif name == "shared_flags":
+        assert used == everything[1] - 2 * FLOATS * in_order()  # two workers' bytes
     else:
         assert made != everything[0]
 
