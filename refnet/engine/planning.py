@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,21 +19,25 @@ from refnet.engine import flags
 from refnet.engine.inner_split import with_inner_split
 from refnet.engine.kernels import KERNELS, Output
 from refnet.engine.kernels.elementwise import copy
+from refnet.engine.kernels.rolled import rolled
 from refnet.engine.maps import Border, Map
 from refnet.engine.memory import Memory
 from refnet.engine.pool import Form, Pool
+from refnet.engine.rolling import with_rolled_maps
 from refnet.engine.sharing import (
     INNER_SUM,
     WINDOWED,
     Layout,
     Touch,
+    phases_of,
     pieces_of,
     readers_of,
     shares_of,
+    shows,
     touches,
 )
 from refnet.engine.tricks import Tricks
-from refnet.engine.units import Unit, units_of, window_of
+from refnet.engine.units import Rolled, Unit, units_of, window_of
 from refnet.layer import Layer
 from refnet.network import Network
 
@@ -71,6 +76,7 @@ def lay_out(
             shapes[unit.name] = shapes[unit.layer.inputs[0]]
     layout = Layout(units, wanted, memory, tricks, workers)
     layout.units = with_inner_split(layout, shapes)
+    layout.units = with_rolled_maps(layout, shapes)
     _make_maps(layout, network, shapes)
     _write(layout)
     if workers > 1 and tricks.shared_flags and flags.in_order():
@@ -129,8 +135,15 @@ def _make_maps(layout: Layout, network: Network, shapes: Mapping[str, Size]) -> 
         if unit.before:
             # Memory of its own: nobody reads it in a run, and so nobody waits before it is written.
             layout.maps[unit.before] = Map.made(layout.memory, shapes[unit.name])
-        read = set(unit.layer.inputs) - kept
-        resting.append([layout.maps[name] for name in read if readers[name][-1] is unit])
+        if isinstance(unit, Rolled):
+            first = unit.first
+            if first.before:
+                layout.maps[first.before] = Map.made(layout.memory, unit.shape)
+            if first.name in kept or readers[first.name]:
+                form = _framed(readers[first.name], unit.shape)
+                layout.maps[first.name] = pool.map(unit.shape, form)
+        read, reader = set(unit.layer.inputs) - kept, readers_of([unit])
+        resting.append([layout.maps[n] for n in read if readers[n][-1] is reader[n][-1]])
         if len(resting) > (REST if layout.workers > 1 else 0):
             for old in resting.popleft():
                 pool.give_back(old)
@@ -141,7 +154,7 @@ def _form(layout: Layout, unit: Unit, readers: Sequence[Unit], shape: Size) -> F
     tricks = layout.tricks
     return _framed(readers, shape)._replace(
         ones=tricks.bias_in_product and _takes_ones(unit, readers),
-        phases=_phases(unit, readers, shape) if tricks.column_phases and tricks.whole_rows else 1,
+        phases=phases_of(layout, unit, readers, shape),
         parts=pieces_of(layout, unit, readers, shape),
     )
 
@@ -169,34 +182,25 @@ def _takes_ones(unit: Unit, readers: Sequence[Unit]) -> bool:
     return writes_freely and biased and all(u.layer.op not in WINDOWED for u in readers)
 
 
-def _phases(unit: Unit, readers: Sequence[Unit], shape: Size) -> int:
-    """The stride of the depthwise layers that alone read what a pointwise layer makes."""
-    if unit.layer.op != "pointwise_conv2d" or not readers:
-        return 1
-    strides = set()
-    for reader in readers:
-        if reader.layer.op != "depthwise_conv2d" or reader.params[0].shape[3] > 1:
-            return 1
-        columns = window_of(reader, shape)[1]
-        fits = columns.dilation == 1 and shape[1] % columns.stride == 0
-        strides.add(columns.stride if fits else 1)
-    return strides.pop() if len(strides) == 1 else 1
-
-
 def _write(layout: Layout) -> None:
     """Every worker's calls, unit by unit, and the waits between them."""
     touched: list[Touch] = []  # since the last wait
+    maps = layout.maps
     for unit in layout.units:
-        inputs = [layout.maps[name] for name in unit.layer.inputs]
-        output = Output(layout.maps[unit.name], layout.maps[unit.before] if unit.before else None)
+        inputs = [maps[name] for name in unit.layer.inputs]
+        output = Output(maps[unit.name], maps[unit.before] if unit.before else None)
         shares = shares_of(layout, unit, output.map)
         now = touches(unit, inputs, output.map, shares)
+        if isinstance(unit, Rolled) and unit.first.name in maps:
+            now += shows(unit, maps[unit.first.name], shares)
         if any(one.waits_for(other) for one in now for other in touched):
             for work in layout.worklists:
                 work.wait()
             touched = []
         touched += now
         kernel = KERNELS.get(unit.layer.op, copy)
+        if isinstance(unit, Rolled):
+            kernel = partial(rolled, maps=maps)
         for work, share in zip(layout.worklists, shares, strict=True):
             work.unit = unit.name
             if share:

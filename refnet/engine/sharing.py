@@ -15,11 +15,12 @@ from refnet.engine.kernels import Share, Worklist
 from refnet.engine.maps import Map
 from refnet.engine.memory import Array, Memory
 from refnet.engine.tricks import Tricks
-from refnet.engine.units import Unit, window_of
+from refnet.engine.units import ROLLED, Rolled, Unit, window_of
 from refnet.layer import PointwiseAttrs
 
 WINDOWED = ("conv2d", "depthwise_conv2d", "average_pool", "max_pool")
 INNER_PRODUCT, INNER_SUM = "inner_product", "inner_sum"  # see refnet.engine.inner_split
+WHOLE = ("concat", "softmax", "copy", INNER_SUM, ROLLED)  # never shared by channels
 
 
 @dataclass
@@ -51,7 +52,7 @@ def splits_channels(layout: Layout, unit: Unit, shape: tuple[int, int, int]) -> 
     (H W, M): what there is less of is read by all.
     """
     (H, W, C), op = shape, unit.layer.op
-    if layout.workers == 1 or op in ("concat", "softmax", "copy", INNER_SUM) or layout.workers > C:
+    if layout.workers == 1 or op in WHOLE or layout.workers > C:
         return False
     if op == INNER_PRODUCT:
         return True
@@ -63,12 +64,30 @@ def splits_channels(layout: Layout, unit: Unit, shape: tuple[int, int, int]) -> 
 
 
 def readers_of(units: Sequence[Unit]) -> defaultdict[str, list[Unit]]:
-    """Who reads each value."""
+    """Who reads each value; of two units that run as one the first."""
     readers: defaultdict[str, list[Unit]] = defaultdict(list)
     for unit in units:
         for name in unit.layer.inputs:
-            readers[name].append(unit)
+            readers[name].append(unit.first if isinstance(unit, Rolled) else unit)
     return readers
+
+
+def phases_of(
+    layout: Layout, unit: Unit, readers: Sequence[Unit], shape: tuple[int, int, int]
+) -> int:
+    """The stride of the depthwise layers that alone read what a pointwise layer makes."""
+    if not (layout.tricks.column_phases and layout.tricks.whole_rows):
+        return 1
+    if unit.layer.op != "pointwise_conv2d" or not readers:
+        return 1
+    strides = set()
+    for reader in readers:
+        if reader.layer.op != "depthwise_conv2d" or reader.params[0].shape[3] > 1:
+            return 1
+        columns = window_of(reader, shape)[1]
+        fits = columns.dilation == 1 and shape[1] % columns.stride == 0
+        strides.add(columns.stride if fits else 1)
+    return strides.pop() if len(strides) == 1 else 1
 
 
 def pieces_of(
@@ -104,6 +123,15 @@ def touches(unit: Unit, inputs: Sequence[Map], output: Map, shares: Sequence[Sha
     return found
 
 
+def shows(unit: Rolled, between: Map, shares: Sequence[Share]) -> list[Touch]:
+    """What the workers write of the map between two units in one, for who wants to see it."""
+    return [
+        Touch(worker, between, Share(unit.own_rows(share.rows), slice(0, unit.shape[2])), True)
+        for worker, share in enumerate(shares)
+        if share
+    ]
+
+
 @dataclass(frozen=True)
 class Touch:
     """A worker reads or writes a share of a map."""
@@ -124,6 +152,8 @@ class Touch:
 
 def read_by(unit: Unit, x: Map, share: Share) -> Share:
     """The rows and channels of an input that a share of the output is computed from."""
+    if isinstance(unit, Rolled):
+        return read_by(unit.first, x, Share(unit.rows_of(share.rows), slice(0, unit.shape[2])))
     H, _, C = x.shape
     op, rows = unit.layer.op, share.rows
     if op in WINDOWED:

@@ -31,6 +31,8 @@ class Tricks:
     row_tiles: what lies between two passes over a map (product, bias, clip) is a tile of rows
         that fits the core's own cache, instead of a whole map that may not. On a core with a large
         cache behind it this saves memory more than time.
+    rolled_maps: a large map that only a depthwise layer reads is never there whole: some of its
+        rows are made at a time, in memory that stays in the cache; see `refnet.engine.rolling`.
     channel_split: where a map has more channels than pixels, workers share its channels instead of
         its rows: each then reads only its part of the weights, and a depthwise layer only what
         its own worker wrote.
@@ -51,6 +53,7 @@ class Tricks:
     scalar_clip: bool = True
     reused_memory: bool = True
     row_tiles: bool = True
+    rolled_maps: bool = True
     channel_split: bool = True
     small_products: bool = True
     inner_split: bool = True

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from refnet.layer import KERNEL_OPS, ConvAttrs, DepthwiseAttrs, Layer, MaxPoolAt
 from refnet.network import Network
 
 Array = np.ndarray[Any, Any]
+ROLLED = "rolled"  # the operation of two units in one
 ACTIVATIONS = ("relu", "relu6")
 ACTIVATED = (*KERNEL_OPS, "batch_norm", "add")  # operations that can end with an activation
 
@@ -49,6 +50,40 @@ class Unit:
     def bias(self) -> Array | None:
         """(N,), of an operation that has a kernel and a bias."""
         return self.params[1] if len(self.params) == 2 else None
+
+
+@dataclass(frozen=True)
+class Rolled(Unit):
+    """Two units in one, `first` and then `then`; see `refnet.engine.rolling`.
+
+    shape, phases: of the map between them, of which only some rows are there at a time.
+    """
+
+    first: Unit = field(kw_only=True)
+    then: Unit = field(kw_only=True)
+    shape: tuple[int, int, int] = field(kw_only=True)
+    phases: int = field(kw_only=True)
+
+    @property
+    def window(self) -> tuple[Axis, Axis]:
+        """What the second slides over the map between them."""
+        return window_of(self.then, self.shape)
+
+    def met_by(self, rows: slice) -> slice:
+        """The rows between that some output rows meet, counted on beyond the map's edges."""
+        axis, _ = self.window
+        first, last = rows.start * axis.stride, (rows.stop - 1) * axis.stride
+        return slice(first - axis.before, last - axis.before + axis.reach)
+
+    def rows_of(self, rows: slice) -> slice:
+        """Those of them that are rows of the map."""
+        met = self.met_by(rows)
+        return slice(max(0, met.start), min(self.shape[0], met.stop))
+
+    def own_rows(self, rows: slice) -> slice:
+        """Those that no output row above has met, which is another worker's."""
+        above = self.rows_of(slice(0, rows.start)).stop if rows.start else 0
+        return slice(above, self.rows_of(rows).stop)
 
 
 def units_of(network: Network, tensors: Mapping[str, Array], wanted: Collection[str]) -> list[Unit]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from refnet.engine.kernels import blocks
+from refnet.engine import rolling
+from refnet.engine.kernels import blocks, rolled
 from tests.engine.programs import STARTED
 
 
@@ -15,6 +16,15 @@ def blocks_of_products() -> Iterator[None]:
     """Every machine tests them; where the BLAS has no use for them they only cost time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "core", lambda: blocks.WITHOUT_COPY[0])
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_maps_roll() -> Iterator[None]:
+    """Large maps are rolled, and those of most networks here are small: these are, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rolling, "LARGE", 0)
+        patch.setattr(rolled, "ROLL_BYTES", 2000)
         yield
 
 

@@ -105,22 +105,28 @@ def test_the_draws_reach_every_operation_and_every_way_to_store_a_map():
     @settings(max_examples=600)
     def look(case: Drawn, workers: int) -> None:
         wanted = {*case.network.outputs, *case.taps}
-        layout = lay_out(
-            case.network, case.tensors, wanted, workers=workers, tricks=Tricks(), memory=Memory()
-        )
-        maps = list(layout.maps.values())
+        layouts = [
+            lay_out(
+                case.network, case.tensors, wanted, workers=workers, tricks=tricks, memory=Memory()
+            )
+            for tricks in (Tricks.without("rolled_maps"), Tricks())
+        ]
+        whole, layout = layouts
+        maps = [*whole.maps.values(), *layout.maps.values()]
+        seen["rolled"] += len(layout.maps) < len(whole.maps)
         seen.update({layer.op for layer in case.network.layers})
         seen["border"] += any(any(m.border) for m in maps)
         seen["frame"] += any("framed" in name for name in layout.maps)
         seen["ones"] += any(m.ones for m in maps)
         seen["phases"] += any(m.phases > 1 for m in maps)
         seen["pieces"] += any(len(m.pieces) > 1 for m in maps)
+        maps = list(layout.maps.values())
         seen["reused"] += any(m.shares_memory(n) for k, m in enumerate(maps) for n in maps[:k])
         seen["meetings"] += any(step.call is None for step in layout.worklists[0].steps)
         seen["tapped"] += any(set(case.taps) - set(case.network.outputs))
 
     look()
-    ways = ("border", "frame", "ones", "phases", "pieces", "reused", "meetings", "tapped")
+    ways = ("border", "frame", "ones", "phases", "pieces", "reused", "meetings", "tapped", "rolled")
     assert [name for name in (*SIGNATURES, *ways) if not seen[name]] == ["sigmoid", "softmax"]
 
 

@@ -7,6 +7,7 @@ convolution is one after its windows have been laid out as rows of a matrix.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,9 @@ def pointwise_conv2d(
     W = output.map.shape[1]
     bias = None if unit.bias is None else unit.bias[channels]
     in_product = x.ones and bias is not None
-    w = _weights(work, unit.params[0][0, 0][:, channels], bias if in_product else None)
-    row = _bias_row(work, None if in_product else bias, output.map)
+    matrix = unit.params[0][0, 0][:, channels]
+    factors = partial(_factors, work, matrix, bias, output.map, in_product=in_product)
+    w, row = work.kept("factors", factors)
     for rows in work.tiles(share.rows, 4 * W * w.shape[1]):
         if (s_y, s_x) == (1, 1):
             a = x.pixels(rows, ones=in_product)
@@ -64,7 +66,8 @@ def conv2d(work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, sh
     in_product = work.tricks.bias_in_product and unit.bias is not None
     tiles = list(work.tiles(share.rows, 4 * W * (length + filters)))
     height = max(rows.stop - rows.start for rows in tiles)
-    laid_out = Patches(work, height, W, (D_Ky, D_Kx, M), ones=in_product)
+    patches = partial(Patches, work, height, W, (D_Ky, D_Kx, M), ones=in_product)
+    laid_out = work.kept(f"patches of {height} rows", patches)
     for g in range(attrs.groups):
         first, last = g * filters, (g + 1) * filters
         channels = slice(max(first, share.channels.start), min(last, share.channels.stop))
@@ -72,8 +75,8 @@ def conv2d(work: Worklist, unit: Unit, inputs: Sequence[Map], output: Output, sh
             continue
         bias = None if unit.bias is None else unit.bias[channels]
         matrix = weight.reshape(length, N)[:, channels]
-        w = _weights(work, matrix, bias if in_product else None)
-        row = _bias_row(work, None if in_product else bias, output.map)
+        factors = partial(_factors, work, matrix, bias, output.map, in_product=in_product)
+        w, row = work.kept(f"factors of group {g}", factors)
         for rows in tiles:
             a = laid_out.filled(x.windows(window, rows, slice(g * M, (g + 1) * M)))
             _product(work, unit, a, w, row, output, rows, channels)
@@ -194,6 +197,14 @@ def _plus_bias(work: Worklist, bias: Array, y: Map, rows: slice, channels: slice
     if bias.shape[1] > target.shape[2]:
         target = y.pixels(rows, ones=True).reshape(*target.shape[:2], -1)
     work.add("elementwise", np.add, target, bias, target)
+
+
+def _factors(
+    work: Worklist, matrix: Array, bias: Array | None, y: Map, *, in_product: bool
+) -> tuple[Weights, Array | None]:
+    """The weights, and the bias as it is added to a row, where the weights do not hold it."""
+    inside, beside = (bias, None) if in_product else (None, bias)
+    return _weights(work, matrix, inside), _bias_row(work, beside, y)
 
 
 def _weights(work: Worklist, matrix: Array, bias: Array | None) -> Weights:

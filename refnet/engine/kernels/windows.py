@@ -31,7 +31,9 @@ def depthwise_conv2d(
     (x,), weight, W = inputs, unit.params[0], output.map.shape[1]
     window, channels = window_of(unit, x.shape), share.channels
     multiplier, row_bytes = weight.shape[3], 4 * W * (channels.stop - channels.start)
-    bias = work.repeated(None if unit.bias is None else unit.bias[channels], W)
+    bias = work.kept(
+        "bias", lambda: work.repeated(None if unit.bias is None else unit.bias[channels], W)
+    )
     sums = (
         _pixel_by_pixel(work, x, window, weight, channels)
         if not _has_runs(work, x, window, multiplier, channels)
@@ -63,10 +65,13 @@ def _run_by_run(
 ) -> Callable[[slice, Array], None]:
     """Sums along whole rows, W * C products in one run; an einsum for each phase of columns."""
     W, phases = window[1].output, min(x.phases, window[1].kernel)
-    repeated = [
-        work.memory.constant(np.tile(weight[:, tap :: x.phases], (1, 1, W)))
-        for tap in range(phases)
-    ]
+    repeated = work.kept(
+        "weights",
+        lambda: [
+            work.memory.constant(np.tile(weight[:, tap :: x.phases], (1, 1, W)))
+            for tap in range(phases)
+        ],
+    )
 
     def sums(rows: slice, values: Array) -> None:
         out = values.reshape(len(values), -1)
@@ -86,7 +91,10 @@ def _pixel_by_pixel(
     """Sums along the channels of one window at a time; any stride, dilation and multiplier."""
     multiplier = weight.shape[3]
     read = channels if multiplier == 1 else slice(0, x.shape[2])
-    w = work.memory.constant(weight[:, :, read, 0] if multiplier == 1 else weight)
+    w = work.kept(
+        "weights",
+        lambda: work.memory.constant(weight[:, :, read, 0] if multiplier == 1 else weight),
+    )
 
     def sums(rows: slice, values: Array) -> None:
         taps = x.windows(window, rows, read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from refnet.engine.tricks import Tricks
 from refnet.engine.units import Unit
 
 Array = np.ndarray[Any, Any]
+Kept = TypeVar("Kept")
 Kind = Literal["product", "depthwise", "elementwise", "rest"]
 
 # Between two passes over a tile its numbers should stay in the core's own cache, which holds 256 KB
@@ -115,6 +116,7 @@ class Worklist:
         self.unit = ""
         self.products: list[Product] = []
         self._scratch: dict[str, Array] = {}
+        self._kept: dict[tuple[str, str], Any] = {}
         self._einsum, self._clip = functions(direct=tricks.direct_calls)
 
     def add(self, kind: Kind, function: Callable[..., Any], *args: Any, **named: Any) -> None:
@@ -155,9 +157,17 @@ class Worklist:
             self._scratch[tag] = self.memory.zeros((count,))
         return self._scratch[tag][:count].reshape(shape)
 
-    def tiles(self, rows: slice, row_bytes: int) -> Iterator[slice]:
+    def kept(self, tag: str, make: Callable[[], Kept]) -> Kept:
+        """What a unit needs once, in however many parts its rows are made; one a tag."""
+        key = (self.unit, tag)
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: Kept = self._kept[key]
+        return kept
+
+    def tiles(self, rows: slice, row_bytes: int, most: int = TILE_BYTES) -> Iterator[slice]:
         """Rows in equal tiles that fit the cache."""
-        count, height = rows.stop - rows.start, max(1, TILE_BYTES // row_bytes)
+        count, height = rows.stop - rows.start, max(1, most // row_bytes)
         number = -(-count // height) if self.tricks.row_tiles else 1
         for k in range(number):
             yield slice(rows.start + count * k // number, rows.start + count * (k + 1) // number)
