@@ -10,8 +10,8 @@
 `ops` decides everything anew in every run: shapes, paddings, memory. A plan decides once and then
 only calls NumPy. Three steps lead to it, each in files of its own:
 
-* `units`, `planning` and `sharing`: what is run as one, where each value lives, and which worker
-  makes what of it.
+* `units`, `rolling`, `planning` and `sharing`: what is run as one, where each value lives, and
+  which worker makes what of it.
 * `kernels/`: the calls that compute it, written into each worker's list.
 * `running`, with `crew` and `processes`: the lists, called in order, by one worker or several.
 
