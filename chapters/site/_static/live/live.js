@@ -113,6 +113,7 @@ class Cell {
   /* Run this cell alone; whether the next one may run. `teller` is the cell that was asked for. */
   async run(teller, about) {
     const text = this.text;
+    if (this !== teller) this.status.textContent = ""; // of an earlier run
     const say = (words) => tell(teller, about + words);
     let began = performance.now();
     let fresh = true;
@@ -185,7 +186,7 @@ async function runInOrder(cell) {
   voice.textContent = `Cell ${cell.number} runs`;
   for (const [n, other] of before.entries()) {
     if (!(await other.run(cell, `earlier cell ${n + 1} of ${before.length}: `))) {
-      if (!other.stopped && other.status.textContent.startsWith("failed")) {
+      if (other.status.textContent.startsWith("failed")) {
         tell(cell, `not run: cell ${other.number}, before it, failed`);
         voice.textContent = cell.status.textContent;
       }
