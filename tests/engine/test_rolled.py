@@ -99,3 +99,27 @@ def test_of_the_papers_networks_the_large_maps_are_rolled(monkeypatch):
                 expected.append(unit.name)
         assert rolled_units(network) == expected
         assert len(expected) == 4
+
+
+def cut_at(H: int, W: int, M: int, N: int) -> tuple[Network, Network]:
+    """A pointwise layer with a depthwise one after it, and the latter by itself."""
+    first = Layer("a", "pointwise_conv2d", ("x",), PointwiseAttrs(), {"weight": (1, 1, M, N)})
+    weight = {"weight": (3, 3, N, 1)}
+    after = Layer("b", "depthwise_conv2d", ("a",), DepthwiseAttrs("same"), weight)
+    alone = Layer("b", "depthwise_conv2d", ("a",), DepthwiseAttrs("same"), weight)
+    both = Network("both", (first, after), {"x": (H, W, M)}, ("b",))
+    return both, Network("alone", (alone,), {"a": (H, W, N)}, ("b",))
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4])
+@pytest.mark.parametrize("sizes", [(13, 7, 160, 24), (9, 16, 65, 64), (24, 5, 33, 192)])
+def test_what_is_shown_is_what_every_worker_has_read_to_the_bit(sizes, workers):
+    """Rows at a seam are made twice, and a product of more rows may round another way."""
+    both, alone = cut_at(*sizes)
+    rng = np.random.default_rng(0)
+    tensors = {name: rng.standard_normal(shape) for name, shape in both.params().items()}
+    x = rng.standard_normal((1, *both.inputs["x"])).astype(np.float32)
+    with crews(in_turn("forwards")):
+        seen = plan(both, tensors, threads=workers, taps=["a"])(x)
+    expected = plan(alone, {"b.weight": tensors["b.weight"]})({"a": seen["a"]})
+    assert np.array_equal(seen["b"], expected["b"])

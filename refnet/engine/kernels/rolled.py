@@ -37,8 +37,6 @@ def rolled(
     tiles = _tiles(work, unit, share)
     room = _room(work, unit, tiles)
     array, made = room.pieces[0].array, None
-    # What the worker above makes is its own; this one makes it again, and shows none of it.
-    own = unit.own_rows(share.rows).start
     for rows in tiles:
         work.unit = unit.first.name
         met = unit.met_by(rows)
@@ -48,7 +46,7 @@ def rolled(
             _move_up(work, array[: made.stop - made.start], met.start - made.start)
         # The rows lie in the array from its top on: as if a border began so far above it.
         middle = replace(room, shape=unit.shape, border=(-met.start, 0, *room.border[2:]))
-        _make(work, unit, inputs, middle, slice(new, met.stop), own, maps)
+        _make(work, unit, inputs, middle, slice(new, met.stop), share, maps)
         made, work.unit = met, unit.name
         depthwise_conv2d(work, unit.then, [middle], output, Share(rows, share.channels))
 
@@ -80,7 +78,7 @@ def _make(
     inputs: Sequence[Map],
     middle: Map,
     rows: slice,
-    own: int,
+    share: Share,
     maps: Mapping[str, Map],
 ) -> None:
     """New rows: zeros beyond the map's edges, inside what the first layer makes of its input."""
@@ -90,14 +88,31 @@ def _make(
             work.add("rest", np.copyto, array[top + beyond.start : top + beyond.stop], ZERO)
     kernel = conv2d if unit.first.layer.op == "conv2d" else pointwise_conv2d
     shown, before = maps.get(unit.first.name), maps.get(unit.first.before or "")
-    start, stop = max(0, rows.start), min(H, rows.stop)
-    cut = min(max(own, start), stop)
-    for part, mine in ((slice(start, cut), False), (slice(cut, stop), True)):
-        if part.start >= part.stop:
-            continue
-        share = Share(part, slice(0, C))
-        kernel(work, unit.first, inputs, Output(middle, before if mine else None), share)
+    own = unit.own_rows(share.rows).start
+    for part in _parts(unit, share, slice(max(0, rows.start), min(H, rows.stop))):
+        mine, all_channels = part.start >= own, slice(0, C)
+        output = Output(middle, before if mine else None)
+        kernel(work, unit.first, inputs, output, Share(part, all_channels))
         if mine and shown is not None:
             for first in range(middle.phases):
-                seen = shown.view(part, share.channels)[:, first :: middle.phases]
-                work.add("rest", np.copyto, seen, middle.view(part, share.channels, first))
+                seen = shown.view(part, all_channels)[:, first :: middle.phases]
+                work.add("rest", np.copyto, seen, middle.view(part, all_channels, first))
+
+
+def _parts(unit: Rolled, share: Share, rows: slice) -> list[slice]:
+    """Rows in one part, but those that another worker makes, too, one by one.
+
+    What a row is depends, in its last bit, on how many a product makes. At a seam two workers make
+    the same rows; only alone are they the same to the bit. One of them shows what both have read.
+    """
+    own, after = unit.own_rows(share.rows), share.rows.stop
+    ends = after == unit.window[0].output
+    below = own.stop if ends else unit.rows_of(slice(after, after + 1)).start
+    above = range(rows.start, min(rows.stop, own.start))
+    between = slice(max(rows.start, own.start), min(rows.stop, below))
+    under = range(max(rows.start, own.start, below), rows.stop)
+    return [
+        *(slice(row, row + 1) for row in above),
+        *([between] if between.start < between.stop else []),
+        *(slice(row, row + 1) for row in under),
+    ]
