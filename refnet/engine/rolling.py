@@ -4,9 +4,8 @@ V2's second block writes 4.8 MB that only its depthwise layer reads. Such a map 
 cache before it is read. So each worker makes some of its rows, in memory that stays in the cache,
 slides the windows over them, keeps the last rows for the next windows, and goes on from there:
 
-    rows 0 1 2 3 4 5 .         the first windows read these
-            |_|
-             0 1 2 3 4 5 .     two rows are kept, four are new
+    rows  0 1 2 3 4 5             the windows of one tile meet these
+                  4 5 6 7 8 9     those of the next meet two that were kept and four new ones
 
 Workers that share the rows each make those that both need, and so need not wait for one another
 between the two layers.
