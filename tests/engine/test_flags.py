@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import random
-import threading
 import time
 
 import numpy as np
@@ -13,8 +11,8 @@ import pytest
 from refnet.engine import Tricks, flags, plan
 from refnet.engine.flags import FLOATS, Flags
 from refnet.engine.meeting import LeftError
+from tests.engine.attending import nobody_leaves_before_all_have_come
 from tests.engine.orders import crews, processes
-from tests.engine.programs import LONG
 from tests.engine.settings import small
 
 
@@ -34,28 +32,11 @@ class Resting:
 @pytest.mark.parametrize("workers", [2, 3, 5])
 @pytest.mark.parametrize("looks", [0, flags.LOOKS], ids=["resting", "awake"])
 def test_nobody_leaves_before_all_have_come(workers, looks, monkeypatch):
-    """More meetings than a byte can count, to which each comes late now and then."""
+    """Also when there were more meetings than a byte can count."""
     monkeypatch.setattr(flags, "LOOKS", looks)
-    room, meetings = np.zeros(workers * FLOATS, np.float32), 600
-    came, early = [0] * workers, []
-
-    def attend(me: int) -> None:
-        late, seat = random.Random(me), Flags(room, me, Resting(10**9))
-        for number in range(1, meetings + 1):
-            if late.random() < 0.02:
-                time.sleep(0.002)
-            came[me] = number
-            seat.meet()
-            early.extend(other for other in came if other < number)
-
-    threads = [threading.Thread(target=attend, args=(me,)) for me in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONG)
-    assert not any(thread.is_alive() for thread in threads)
-    assert early == []
-    assert came == [meetings] * workers
+    room = np.zeros(workers * FLOATS, np.float32)
+    meets = [Flags(room, me, Resting(10**9)).meet for me in range(workers)]
+    nobody_leaves_before_all_have_come(meets, 600, late=0.02)
 
 
 def test_who_waits_for_one_that_has_left_is_told(monkeypatch):

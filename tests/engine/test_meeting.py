@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 from refnet.engine import meeting as module
 from refnet.engine.crew import best
 from refnet.engine.meeting import LeftError, Meeting
-from tests.engine.programs import LONG
+from tests.engine.attending import nobody_leaves_before_all_have_come
 
 pytestmark = pytest.mark.skipif(best() != "processes", reason="there are no such pipes here")
 
@@ -36,27 +34,8 @@ def workers(request) -> Iterator[list[Meeting]]:
 
 @pytest.mark.parametrize("looks", [0, 1, module.LOOKS], ids=["asleep", "once", "awake"])
 def test_nobody_leaves_before_all_have_come(workers, looks, monkeypatch):
-    """A hundred meetings, to which each comes late now and then."""
     monkeypatch.setattr(module, "LOOKS", looks)
-    came, early = [0] * len(workers), []
-
-    def attend(me: int, seat: Meeting) -> None:
-        late = random.Random(me)
-        for number in range(1, 101):
-            if late.random() < 0.1:
-                time.sleep(0.002)
-            came[me] = number
-            seat.meet()
-            early.extend(other for other in came if other < number)
-
-    threads = [threading.Thread(target=attend, args=each) for each in enumerate(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONG)
-    assert not any(thread.is_alive() for thread in threads)
-    assert early == []
-    assert came == [100] * len(workers)
+    nobody_leaves_before_all_have_come([seat.meet for seat in workers], 100, late=0.1)
 
 
 def test_who_waits_for_one_that_has_left_is_told(workers):
